@@ -1,0 +1,58 @@
+# Everything runs from .venv, made from the hash-locked requirements; make itself, Python >= 3.11 with venv
+# and a POSIX shell are all that a machine must have.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint format bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base  ## simulator and daemon on a scratch database (ARGS=--once ends after both jobs)
+	$(BIN)/klk-daemon demo $(ARGS)
+
+run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
+	$(BIN)/klk-daemon run $(ARGS)
+
+test: lint  ## linters, type check and the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy and the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## lays the code out
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## measures; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
+	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock
+	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
+	$(COMPILE) pyproject.toml --group dev --group build --constraint requirements.lock -o requirements-dev.lock
+
+clean:  ## removes what make has made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Wheels only: the install must work without a compiler, and must not run a package's own build code.
+$(VENV)/.base: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock -r requirements-build.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.base
+	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
