@@ -91,9 +91,7 @@ class RespuestaDeError(ApiError):
 
     error_tipo = "api_error"
 
-    def __init__(
-        self, message: str, *, status: int, retry_after_s: float | None = None, hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, status: int, retry_after_s: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.retry_after_s = retry_after_s

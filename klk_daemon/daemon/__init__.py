@@ -1,0 +1,1 @@
+"""The long-running process: its schedule, its workers, its start and its end."""

@@ -1,0 +1,1 @@
+"""The KLK API: asked, checked, and turned into rows. Bytes in, rows out."""

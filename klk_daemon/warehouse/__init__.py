@@ -1,0 +1,1 @@
+"""The database: the one writer, the tables, and every statement that touches them."""

@@ -1,0 +1,1 @@
+"""Builds objects from the settings; the only place that does. `app` for a run, `daemon` for the daemon."""

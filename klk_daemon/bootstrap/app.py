@@ -1,0 +1,116 @@
+"""What every process needs: the objects of a run."""
+
+import asyncio
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from klk_daemon import __version__, logs
+from klk_daemon.domain import Job, Rango, Tienda
+from klk_daemon.errors import ConfigError
+from klk_daemon.jobs.inventario import Inventario
+from klk_daemon.jobs.locks import JobLocks
+from klk_daemon.jobs.run import Entorno, Trabajo
+from klk_daemon.jobs.ventas import Ventas
+from klk_daemon.klk.client import ClientOptions, KlkClient
+from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
+from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.pendientes import Pendientes
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One process's objects. `state` is the state directory."""
+
+    settings: Settings
+    state: Path
+    zona: ZoneInfo
+    database: Database
+    entorno: Entorno
+    locks: JobLocks
+    tiendas: tuple[Tienda, ...] = field(default=())
+
+    def setup_logs(self, *, console: str | None = None) -> None:
+        """Logging for this process. `console`: least severe level on stderr, where it differs from the files'.
+
+        Raises:
+            ConfigError: the logs' folder cannot be used.
+        """
+        folder = Path(self.settings.logs.dir)
+        logs.setup(folder, level=self.settings.logs.level, zona=self.zona, console=console)
+
+    def elegir(self, ids: Collection[str]) -> tuple[Tienda, ...]:
+        """The active stores, or those of them that are named.
+
+        Raises:
+            ConfigError: a name that is no store's, or an inactive one's; or no store is active.
+        """
+        activas = {t.id: t for t in self.tiendas if t.activa}
+        for id_ in ids:
+            if id_ not in activas:
+                known = "inactive in the configuration" if id_ in {t.id for t in self.tiendas} else "not configured"
+                raise ConfigError(f"--tienda {id_}: {known}", hint=f"the active ones are {', '.join(activas)}")
+        if not activas:
+            raise ConfigError("every store is inactive", hint="set activa = true for one of [[tiendas]]")
+        return tuple(t for t in activas.values() if not ids or t.id in ids)
+
+    def trabajo(self, job: Job, *, rango: Rango | None = None, aceptar: bool = False) -> Trabajo[Any]:
+        """A job as configured. `rango` is for sales, `aceptar` for stock: it takes any snapshot but an empty one."""
+        if job is Job.INVENTARIO:
+            return Inventario(min_ratio=0 if aceptar else self.settings.inventario.min_ratio)
+        return Ventas(
+            zona=self.zona,
+            overlap=timedelta(minutes=self.settings.ventas.overlap_min),
+            first_run_days=self.settings.ventas.first_run_days,
+            max_catchup_days=self.settings.ventas.max_catchup_days,
+            rango=rango,
+        )
+
+
+def build(loaded: Loaded, state: Path) -> App:
+    """The objects, for settings that can be run. Opens nothing yet.
+
+    Args:
+        loaded: the settings.
+        state: the state directory; made where it is missing.
+
+    Raises:
+        ConfigError: there is no store, no address, or no state directory.
+    """
+    require_runnable(loaded)
+    settings = loaded.settings
+    if settings.database.path.startswith("ducklake:") or settings.database.serve:
+        key = "serve" if settings.database.serve else "path"
+        raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
+    ensure_state_dir(state)
+    zona = ZoneInfo(settings.schedule.timezone)
+    database = Database(
+        Path(settings.database.path),
+        lock_timeout_s=settings.database.lock_timeout_s,
+        memory_limit=settings.database.memory_limit,
+    )
+    api = settings.api
+    options = ClientOptions(
+        base_url=api.base_url,
+        timeout_s=api.timeout_s,
+        connect_timeout_s=api.connect_timeout_s,
+        max_response_mb=api.max_response_mb,
+        retry_attempts=api.retry_attempts,
+        retry_max_wait_s=api.retry_max_wait_s,
+    )
+    entorno = Entorno(
+        database=database,
+        client=partial(KlkClient, options, asyncio.Semaphore(api.max_concurrency)),
+        pendientes=Pendientes(state),
+        zona=zona,
+        run_timeout_s=settings.schedule.run_timeout_s,
+        host=socket.gethostname(),
+        version=__version__,
+    )
+    tiendas = tuple(Tienda(t.id, t.nombre, t.sucursal, t.almacenes, t.activa) for t in settings.tiendas)
+    return App(settings, state, zona, database, entorno, JobLocks(state), tiendas)

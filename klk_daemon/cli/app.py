@@ -1,0 +1,134 @@
+"""The program `klk-daemon`: global options, its commands, and what an error looks like.
+
+Each command imports what it needs when it runs, so that none waits for another's libraries.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from klk_daemon import __version__
+from klk_daemon.cli.exits import INTERRUPTED
+from klk_daemon.errors import KlkError
+
+if TYPE_CHECKING:
+    from klk_daemon.bootstrap.app import App
+    from klk_daemon.settings import Loaded
+
+# Accepted before and behind the command, as people write them.
+GLOBAL_VALUES = ("--config", "--set")
+GLOBAL_FLAGS = ("--debug",)
+
+app = typer.Typer(
+    name="klk-daemon",
+    help="Keeps a DuckDB file equal to a KLK point-of-sale API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The global options; commands find them as `context.obj`."""
+
+    config: Path | None = None
+    assignments: Sequence[str] = field(default_factory=tuple)
+
+    def load(self) -> "Loaded":
+        """The settings.
+
+        Raises:
+            ConfigError: they are wrong.
+        """
+        from klk_daemon.settings import load, parse_set
+
+        return load(self.config, overrides=parse_set(self.assignments))
+
+    def build(self) -> "App":
+        """The objects of a process, with the settings of `load`.
+
+        Raises:
+            ConfigError: the settings are wrong, or cannot be run.
+        """
+        from klk_daemon.bootstrap.app import build
+        from klk_daemon.settings import state_dir
+
+        return build(self.load(), state_dir())
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"klk-daemon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _callback(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Configuration file, before all other places.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as api.timeout_s=30.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del debug, version  # read from the arguments: an error may come before this
+    context.obj = Globals(config, tuple(assignments or ()))
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs one command and exits with its code (contract, "Commands")."""
+    _register()
+    arguments = hoist(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(list(arguments), prog_name="klk-daemon")
+    except KlkError as e:
+        if "--debug" in arguments:
+            raise
+        for line in str(e).splitlines():
+            print(f"klk-daemon: error: {line}", file=sys.stderr)
+        sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, a pager) has gone: nothing is left to say, and no one to say it to.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(0)
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Puts global options in front of the command, where the parser looks for them."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{name}=" for name in GLOBAL_VALUES)):
+            front.append(word)
+        elif word in GLOBAL_VALUES:
+            front += [word, *(value for value in [next(words, None)] if value is not None)]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def _register() -> None:
+    from klk_daemon.cli import config, demo, run, simulate, status, trigger
+
+    app.command("run")(run.run)
+    app.command("trigger")(trigger.trigger)
+    app.command("status")(status.status)
+    app.command("simulate")(simulate.simulate)
+    app.command("demo")(demo.demo)
+    app.add_typer(config.app, name="config")

@@ -1,0 +1,49 @@
+"""One daemon a state directory: a lock that the system lets go of when its holder dies, and a pid to name it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from klk_daemon.errors import OcupadoError
+
+PID_FILE = "klk-daemon.pid"
+
+
+@contextmanager
+def only_instance(state: Path) -> Iterator[None]:
+    """Holds the daemon's place.
+
+    Args:
+        state: the state directory.
+
+    Raises:
+        OcupadoError: another daemon holds it; names its pid.
+    """
+    pid_file = state / PID_FILE
+    try:
+        with FileLock(state / "daemon.lock", timeout=0, mode=0o600):
+            pid_file.touch(mode=0o600)
+            pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+            try:
+                yield
+            finally:
+                pid_file.unlink(missing_ok=True)
+    except Timeout as e:
+        holder = running_pid(state)
+        raise OcupadoError(
+            f"klk-daemon runs already on {state} (pid {holder or 'unknown'})",
+            hint="stop it first, or set KLK_STATE_DIR for a second one",
+        ) from e
+
+
+def running_pid(state: Path) -> int | None:
+    """The pid of the daemon on this state directory; None where there is none."""
+    try:
+        with FileLock(state / "daemon.lock", timeout=0, mode=0o600):
+            return None
+    except Timeout:
+        text = (state / PID_FILE).read_text(encoding="ascii").strip() if (state / PID_FILE).exists() else ""
+        return int(text) if text.isdecimal() else None

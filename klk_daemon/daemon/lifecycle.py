@@ -1,0 +1,59 @@
+"""The daemon from start to end, on one page."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from klk_daemon.daemon.scheduler import Schedule
+from klk_daemon.daemon.worker import Worker
+from klk_daemon.domain import Job
+from klk_daemon.warehouse.connection import Database
+
+log = structlog.get_logger()
+
+# systemd and people wait 10 s (contract, "What a run guarantees", 8): what is not done by then is left to the repair.
+DRAIN_S = 8.0
+
+
+async def serve(
+    *,
+    workers: Mapping[Job, Worker],
+    schedule: Schedule,
+    database: Database,
+    last_runs: Mapping[Job, datetime],
+    clock: Callable[[], datetime],
+) -> None:
+    """Runs until SIGTERM or SIGINT.
+
+    Args:
+        workers: one a job, in the order in which they are to begin.
+        schedule: when they run; asks the workers.
+        database: told not to wait for other processes once the end has come.
+        last_runs: when each job last began, UTC; one that is missing never ran.
+        clock: the time, UTC.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(worker.work(), name=str(job)) for job, worker in workers.items()]
+    for job, worker in workers.items():
+        if schedule.missed(job, last_runs.get(job), clock()):
+            worker.ask()
+    schedule.start()
+    log.info("daemon_iniciado", proximas={str(job): str(schedule.next_after(job, clock())) for job in workers})
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+
+    schedule.stop()
+    database.stop_waiting()
+    for task in [stopping, *tasks]:
+        task.cancel()
+    _, hanging = await asyncio.wait(tasks, timeout=DRAIN_S)
+    log.info("daemon_detenido", colgados=[task.get_name() for task in hanging])
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # a worker ends by cancellation, or by a bug that must not pass for a quiet end

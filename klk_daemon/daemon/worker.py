@@ -1,0 +1,52 @@
+"""One worker a job: it runs when asked, one run at a time, and asking it while it runs means once more afterwards.
+
+So no fire of the schedule is dropped, whatever keeps the job busy, and ten of them make one run (contract, "What a
+run guarantees", 9).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from klk_daemon.domain import Job
+from klk_daemon.errors import KlkError
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Runs one job on demand, for ever.
+
+    Args:
+        job: its name.
+        run: does one run; a `KlkError` from it is logged, and the next run tries again.
+    """
+
+    def __init__(self, job: Job, run: Callable[[], Awaitable[object]]) -> None:
+        self.job = job
+        self._run = run
+        self._asked = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def ask(self) -> None:
+        """Asks for a run: now, or after the one under way."""
+        self._asked.set()
+        self._idle.clear()
+
+    async def idle(self) -> None:
+        """Returns once no run is under way or asked for."""
+        await self._idle.wait()
+
+    async def work(self) -> None:
+        """Runs whenever asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self._run()
+            except KlkError as e:
+                log.error("corrida_imposible", job=str(self.job), error=str(e))  # noqa: TRY400 - not a bug, no traceback
+            if not self._asked.is_set():
+                self._idle.set()

@@ -1,0 +1,68 @@
+"""`inventario`: each store's stock becomes KLK's snapshot of its warehouses, all of them together."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Job, Lote, Modo, Tienda
+from klk_daemon.jobs.sesion import Sesion
+from klk_daemon.klk import convert
+from klk_daemon.warehouse import stock
+
+
+@dataclass(frozen=True, slots=True)
+class Inventario:
+    """Takes a snapshot of every warehouse of a store.
+
+    Attributes:
+        min_ratio: a snapshot with fewer articles than this share of the last good one is refused.
+    """
+
+    min_ratio: float
+    job: Job = Job.INVENTARIO
+
+    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> None:
+        """Nothing: a snapshot depends on no history."""
+
+    def modo(self, planes: Collection[None]) -> Modo:
+        """Always whole."""
+        del planes
+        return Modo.COMPLETO
+
+    async def tienda(self, tienda: Tienda, plan: None, sesion: Sesion) -> None:
+        """One call per warehouse, side by side, and one transaction.
+
+        Raises:
+            CorridaError: one warehouse failed, or its snapshot is suspicious: none is written.
+        """
+        del plan
+        with sesion.extraccion():
+            lotes = await _todos(tienda, sesion)
+        await sesion.cargar(
+            partial(
+                stock.cargar,
+                tienda=tienda,
+                almacenes={almacen: lote.filas for almacen, lote in lotes.items()},
+                min_ratio=self.min_ratio,
+                now=sesion.reloj,
+            ),
+            [rechazo for lote in lotes.values() for rechazo in lote.rechazos],
+            ultima=True,
+        )
+
+
+async def _todos(tienda: Tienda, sesion: Sesion) -> dict[str, Lote]:
+    async def uno(almacen: str) -> Lote:
+        return convert.articulos(almacen, await sesion.client.articulos(almacen))
+
+    tasks = [asyncio.ensure_future(uno(almacen)) for almacen in tienda.almacenes]
+    try:
+        return dict(zip(tienda.almacenes, await asyncio.gather(*tasks), strict=True))
+    finally:
+        for task in tasks:  # one has failed: the store has, and the others are not waited for
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

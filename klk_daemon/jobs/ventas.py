@@ -1,0 +1,104 @@
+"""`ventas`: new, late and corrected sale lines since the watermark, each exactly once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Conteo, Intervalo, Job, Modo, Rango, Tienda, Ventana
+from klk_daemon.jobs.outcome import log
+from klk_daemon.jobs.sesion import Sesion
+from klk_daemon.klk import convert
+from klk_daemon.warehouse import cobertura, ventas
+from klk_daemon.windows import UN_DIA, Plan, dias, planificar, ventanas
+
+
+@dataclass(frozen=True, slots=True)
+class Ventas:
+    """Reads each store from its watermark on, or a range by hand.
+
+    Attributes:
+        zona: the stores' time zone.
+        overlap: how far before its watermark a store's window starts.
+        first_run_days: where a store without rows begins, in days before today's midnight.
+        max_catchup_days: no window begins further back.
+        rango: what an operator asked for instead; the watermark is then no guide.
+    """
+
+    zona: ZoneInfo
+    overlap: timedelta
+    first_run_days: int
+    max_catchup_days: int
+    rango: Rango | None = None
+    job: Job = Job.VENTAS
+
+    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
+        """The intervals to read for a store, the newest first."""
+        if self.rango is not None:
+            return Plan((self.rango.intervalo,), None)
+        lectura = cobertura.leer(con, tienda.id, self.zona)
+        return planificar(
+            marca=lectura.marca,
+            ultima_venta=lectura.ultima_venta,
+            cobertura=lectura.cobertura,
+            now=now,
+            zona=self.zona,
+            overlap=self.overlap,
+            first_run_days=self.first_run_days,
+            max_catchup_days=self.max_catchup_days,
+        )
+
+    def modo(self, planes: Collection[Plan]) -> Modo:
+        """`recuperacion` where a range was asked for, or a store catches up for longer than a day."""
+        if self.rango is not None:
+            return self.rango.modo
+        largo = any(i.hasta - i.desde > UN_DIA + self.overlap for plan in planes for i in plan.intervalos)
+        return Modo.RECUPERACION if largo else Modo.INCREMENTAL
+
+    async def tienda(self, tienda: Tienda, plan: Plan, sesion: Sesion) -> None:
+        """One request and one transaction a store-local day, in order, so that an outage is caught up piece by piece.
+
+        Raises:
+            CorridaError: a request or a commit failed; the days before it stay.
+        """
+        if plan.omitido is not None:
+            _avisar(tienda, plan.omitido, self.zona, self.max_catchup_days)
+        pasos = [v for intervalo in plan.intervalos for v in ventanas(intervalo, self.zona)]
+        if pasos:
+            intervalos = [v.intervalo for v in pasos]
+            sesion.rango(Intervalo(min(i.desde for i in intervalos), max(i.hasta for i in intervalos)))
+        else:
+            await sesion.cargar(lambda _: Conteo(), (), ultima=True)
+        for n, ventana in enumerate(pasos, start=1):
+            await self._leer(tienda, ventana, plan.piso, sesion, ultima=n == len(pasos))
+
+    async def _leer(
+        self, tienda: Tienda, ventana: Ventana, piso: datetime | None, sesion: Sesion, *, ultima: bool
+    ) -> None:
+        with sesion.extraccion():
+            respuesta = await sesion.client.ventas(tienda.sucursal, ventana)
+        lote = convert.ventas(ventana, respuesta)
+        extraida = sesion.reloj
+
+        def load(con: DuckDBPyConnection) -> Conteo:
+            conteo = ventas.cargar(con, tienda, lote.filas, extraida=extraida, now=sesion.reloj)
+            cobertura.registrar(
+                con, tienda.id, ventana.intervalo, piso=piso, now=sesion.now, run_id=sesion.libro.run_id
+            )
+            return conteo
+
+        await sesion.cargar(load, lote.rechazos, ultima=ultima)
+
+
+def _avisar(tienda: Tienda, omitido: Intervalo, zona: ZoneInfo, max_catchup_days: int) -> None:
+    fechas = dias(omitido, zona)
+    log.warning(
+        "ventas_omitidas",
+        desde=str(fechas[0]),
+        hasta=str(fechas[-1]),
+        dias=len(fechas),
+        motivo=f"further back than ventas.max_catchup_days ({max_catchup_days})",
+        remedio=f"klk-daemon trigger ventas --tienda {tienda.id} --desde {fechas[0]} --hasta {fechas[-1]}",
+    )

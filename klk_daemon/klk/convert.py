@@ -1,0 +1,203 @@
+"""From wire rows to table rows (legacy-db.md, "Where a value comes from", "What the derived columns hold"). Pure.
+
+A converted row is a flat dictionary of column to JSON-ready value: dates as ISO text, numbers as floats (KLK's own
+precision), which the database casts to the column's type.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from klk_daemon.domain import Lote, Ventana
+from klk_daemon.klk.answers import Respuesta
+from klk_daemon.klk.wire import Articulo, LineaVenta, momento
+
+SIN_CATEGORIA = "SIN CATEGORIA"
+DESCRIPCION_MAX = 200
+VERSION = "klk_v2"
+LIMITE = 1e12  # what DECIMAL(18,6) holds
+DIAS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MESES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def texto(value: str | None) -> str | None:
+    """Trimmed text; None where it is missing, empty or `N/A` (klk-api.md, "An article")."""
+    value = value.strip() if value else None
+    return None if not value or value.upper() == "N/A" else value
+
+
+def articulos(almacen: str, respuesta: Respuesta[Articulo]) -> Lote:
+    """The stock of one warehouse, each `Codigo` once; of doubles the last wins (klk-api.md, trap 5)."""
+    por_codigo = {fila["Codigo"]: fila for fila in respuesta.filas}
+    return Lote([_articulo(almacen, fila) for fila in por_codigo.values()], respuesta.rechazos)
+
+
+def _articulo(almacen: str, fila: Articulo) -> dict[str, Any]:
+    codigo = fila["Codigo"]
+    return {
+        "almacen_codigo": almacen,
+        "codigo_producto": codigo,
+        "codigo_barras": texto(fila.get("Barra")),
+        "descripcion": (texto(fila.get("NombreProducto")) or codigo)[:DESCRIPCION_MAX],
+        "categoria": texto(fila.get("Descripcion")) or SIN_CATEGORIA,
+        "grupo": texto(fila.get("Descripcion_categoria")),
+        "subgrupo": texto(fila.get("Subcategoria")),
+        "marca": texto(fila.get("Marca")),
+        "precio": fila.get("Precio"),
+        "cantidad": fila["stock"],
+    }
+
+
+def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
+    """The lines that were sold in the window, each key once; of doubles the last wins (klk-api.md, trap 5).
+
+    Lines outside the window are left out: KLK was asked for more than belongs to it, or its hour filter does
+    something else (trap 2), and what was not asked for is not vouched for.
+    """
+    por_clave: dict[tuple[str, int], dict[str, Any]] = {}
+    for fila in respuesta.filas:
+        vendida = momento(fila)
+        if ventana.desde <= vendida < ventana.hasta:
+            por_clave[fila["numero_factura"], fila["linea"]] = _linea(fila, vendida)
+    return Lote(list(por_clave.values()), respuesta.rechazos)
+
+
+def _linea(fila: LineaVenta, vendida: datetime) -> dict[str, Any]:
+    producto, cantidad, dinero = fila["producto"][0], fila["cantidad"][0], fila["financiero"][0]
+    total = dinero["venta_total_usd"]
+    unidad = texto(cantidad.get("unidad_medida_venta")) or "UNIDAD"
+    tasa = fila.get("tasa_usd")
+    return {
+        "numero_factura": fila["numero_factura"],
+        "linea": fila["linea"],
+        **_calendario(vendida),
+        "codigo_transaccion": fila["numero_factura"],
+        "codigo_producto": producto["codigo_producto"],
+        "descripcion_producto": texto(producto.get("descripcion_producto")) or "",
+        "marca_producto": texto(producto.get("marca_producto")) or "",
+        "modelo_producto": texto(producto.get("modelo_producto")) or "",
+        "categoria_producto": texto(producto.get("categoria_producto")) or "",
+        "grupo_producto": texto(producto.get("grupo_articulo")) or "",
+        "subgrupo_producto": texto(producto.get("subgrupo_producto")) or "",
+        "codigo_barras": texto(producto.get("codigo_barras")) or "",
+        "codigo_almacen": texto(cantidad.get("codigo_almacen")) or "",
+        "nombre_almacen": texto(cantidad.get("nombre_almacen")) or "",
+        "cantidad_vendida": cantidad["cantidad_vendida"],
+        "peso_unitario": cantidad.get("peso_unitario") or 0.0,
+        "volumen_unitario": cantidad.get("volumen_unitario") or 0.0,
+        "peso_calculado": cantidad.get("peso_calculado") or 0.0,
+        "tipo_peso": unidad,
+        "es_peso_variable": unidad.upper() == "KG",
+        **_dinero(dinero, tasa),
+        "venta_alto_valor": total > 50,
+        "tamano_transaccion": tamano(total),
+        "tasa_usd": tasa,
+        "total_factura_bs": fila.get("total_factura"),
+        "es_no_fiscal": fila.get("es_no_fiscal"),
+        "codigo_promocion": texto(fila.get("codigo_promocion")) or "",
+    } | NO_EN_KLK
+
+
+# Columns that readers know from older sources and that KLK does not have.
+NO_EN_KLK: dict[str, Any] = {
+    "cuadrante_producto": "",
+    "presentacion_producto": "",
+    "categoria_especial": "",
+    "categoria_precio": "",
+    "tipo_venta": "normal",
+    "cantidad_bultos": 0.0,
+    "peso_total_vendido": 0.0,
+    "volumen_total_vendido": 0.0,
+    "precio_por_kg": 0.0,
+    "producto_alta_rotacion": False,
+    "version_transformacion": VERSION,
+}
+
+# Taken over as they stand: column, wire field.
+DINERO_BS: Sequence[tuple[str, str]] = (
+    ("costo_unitario_bs", "costo_unitario_bs"),
+    ("precio_unitario_bs", "precio_unitario_bs"),
+    ("impuesto_monto_bs", "impuesto_monto"),
+    ("venta_total_bs", "venta_total_bs"),
+    ("costo_total_bs", "costo_total_bs"),
+    ("utilidad_bruta_bs", "utilidad_bruta_bs"),
+    ("porcentaje_descuento", "porcentaje_descuento"),
+    ("monto_descuento", "monto_descuento"),
+    ("porcentaje_descuento_fidelizacion", "porcentaje_descuento_fidelizacion"),
+    ("monto_descuento_fidelizacion", "monto_descuento_fidelizacion"),
+    ("porcentaje_descuento_forma_pago", "porcentaje_descuento_forma_pago"),
+    ("monto_descuento_forma_pago", "monto_descuento_forma_pago"),
+)
+
+
+def _dinero(dinero: Mapping[str, Any], tasa: float | None) -> dict[str, Any]:
+    """Unsuffixed columns are USD. Totals exclude IVA, so the tax is never subtracted from them again."""
+    total = dinero["venta_total_usd"]
+    utilidad = dinero.get("utilidad_bruta_usd") or 0.0
+    impuesto_bs = dinero.get("impuesto_monto") or 0.0
+    return {
+        "costo_unitario": dinero.get("costo_unitario_usd") or 0.0,
+        "precio_unitario": dinero.get("precio_unitario_usd") or 0.0,
+        "costo_total": dinero.get("costo_total_usd") or 0.0,
+        "venta_total": total,
+        "venta_sin_impuesto": total,
+        "utilidad_bruta": utilidad,
+        "margen_bruto_pct": _cociente(utilidad * 100, total, 2),
+        "impuesto_porcentaje": dinero.get("impuesto_porcentaje") or 0.0,
+        "impuesto_total": _cociente(impuesto_bs, tasa or 0.0, 6),
+        **{columna: dinero.get(campo) for columna, campo in DINERO_BS},
+    }
+
+
+def _cociente(dividendo: float, divisor: float, decimales: int) -> float:
+    """The rounded quotient; 0 where there is none, or none that a column holds."""
+    cociente = dividendo / divisor if divisor else 0.0
+    return round(cociente, decimales) if abs(cociente) < LIMITE else 0.0
+
+
+def _calendario(vendida: datetime) -> dict[str, Any]:
+    fecha, hora = vendida.date(), vendida.hour
+    dia_semana = fecha.weekday()
+    return {
+        "fecha": fecha.isoformat(),
+        "hora": vendida.time().isoformat(),
+        "fecha_hora_completa": vendida.isoformat(),
+        **_partes(fecha),
+        "dia_semana": dia_semana,
+        "nombre_dia": DIAS[dia_semana],
+        "nombre_mes": MESES[fecha.month - 1],
+        "turno": turno(hora),
+        "periodo_dia": periodo_dia(hora),
+        "tipo_dia": "fin_semana" if dia_semana in {5, 6} else "laboral",
+    }
+
+
+def _partes(fecha: date) -> dict[str, str]:
+    ano, mes, dia = fecha.isoformat().split("-")
+    return {"ano": ano, "mes": mes, "dia": dia}
+
+
+def turno(hora: int) -> str:
+    """The shift that an hour (0 to 23) belongs to."""
+    if 6 <= hora < 14:
+        return "mañana"
+    return "tarde" if 14 <= hora < 22 else "noche"
+
+
+PERIODOS = ((6, 9, "apertura"), (10, 12, "media_mañana"), (13, 15, "almuerzo"), (16, 18, "tarde"), (19, 21, "cierre"))
+
+
+def periodo_dia(hora: int) -> str:
+    """The part of the trading day that an hour (0 to 23) belongs to."""
+    return next((nombre for desde, hasta, nombre in PERIODOS if desde <= hora <= hasta), "fuera_horario")
+
+
+def tamano(total: float) -> str:
+    """How large a line's USD total is."""
+    for limite, nombre in ((5, "pequeña"), (20, "mediana"), (50, "grande")):
+        if total < limite:
+            return nombre
+    return "muy_grande"

@@ -1,0 +1,176 @@
+"""What KLK sends, checked: the fields exactly as on the wire (klk-api.md, "An article", "A sale line").
+
+Required are the fields of the contract ("What a run guarantees", 6); every other may be missing. Rows are typed
+dictionaries, not objects: pydantic makes them in one pass over the answer's bytes.
+"""
+
+from datetime import date, datetime, time
+from typing import Annotated, Any, Generic, Required, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+# Codes are text; a server that sends one as a number gets the benefit of the doubt.
+LENIENT = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)
+
+# Bounds that the columns can hold: an absurd number is one bad row, not a store that fails.
+Dinero = Annotated[float, Field(gt=-1e12, lt=1e12)]
+Cantidad = Annotated[float, Field(gt=-1e14, lt=1e14)]
+Entero = Annotated[int, Field(ge=0, lt=2**31)]
+Codigo = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Texto = Annotated[str, StringConstraints(strip_whitespace=True)]
+# Strict, or a number would pass for a count of seconds since 1970.
+Fecha = Annotated[date, Field(strict=True)]
+Hora = Annotated[time, Field(strict=True)]
+FechaHora = Annotated[datetime, Field(strict=True)]
+
+
+@with_config(LENIENT)
+class Articulo(TypedDict, total=False):
+    """An article of one warehouse."""
+
+    Codigo: Required[Codigo]
+    stock: Required[Cantidad]
+    NombreProducto: Texto | None
+    Barra: Texto | None
+    Descripcion: Texto | None
+    Subcategoria: Texto | None
+    Descripcion_categoria: Texto | None
+    Marca: Texto | None
+    Precio: Dinero | None
+
+
+@with_config(LENIENT)
+class Producto(TypedDict, total=False):
+    """`producto[0]` of a sale line."""
+
+    codigo_producto: Required[Codigo]
+    descripcion_producto: Texto | None
+    marca_producto: Texto | None
+    modelo_producto: Texto | None
+    categoria_producto: Texto | None
+    grupo_articulo: Texto | None
+    subgrupo_producto: Texto | None
+    codigo_barras: Texto | None
+
+
+@with_config(LENIENT)
+class CantidadVendida(TypedDict, total=False):
+    """`cantidad[0]` of a sale line."""
+
+    cantidad_vendida: Required[Cantidad]
+    codigo_almacen: Texto | None
+    nombre_almacen: Texto | None
+    peso_unitario: Cantidad | None
+    volumen_unitario: Cantidad | None
+    unidad_medida_venta: Texto | None
+    peso_calculado: Cantidad | None
+
+
+@with_config(LENIENT)
+class Financiero(TypedDict, total=False):
+    """`financiero[0]` of a sale line. Bs and USD; `impuesto_monto` is Bs."""
+
+    venta_total_usd: Required[Dinero]
+    venta_total_bs: Dinero | None
+    costo_unitario_bs: Dinero | None
+    costo_unitario_usd: Dinero | None
+    precio_unitario_bs: Dinero | None
+    precio_unitario_usd: Dinero | None
+    impuesto_porcentaje: Dinero | None
+    impuesto_monto: Dinero | None
+    porcentaje_descuento: Dinero | None
+    monto_descuento: Dinero | None
+    porcentaje_descuento_fidelizacion: Dinero | None
+    monto_descuento_fidelizacion: Dinero | None
+    porcentaje_descuento_forma_pago: Dinero | None
+    monto_descuento_forma_pago: Dinero | None
+    costo_total_bs: Dinero | None
+    costo_total_usd: Dinero | None
+    utilidad_bruta_bs: Dinero | None
+    utilidad_bruta_usd: Dinero | None
+
+
+@with_config(LENIENT)
+class _LineaVenta(TypedDict, total=False):
+    numero_factura: Required[Codigo]
+    linea: Required[Entero]
+    fecha: Fecha | None
+    hora: Hora | None
+    fecha_hora_completa: FechaHora | None
+    producto: Required[Annotated[list[Producto], Field(min_length=1)]]
+    cantidad: Required[Annotated[list[CantidadVendida], Field(min_length=1)]]
+    financiero: Required[Annotated[list[Financiero], Field(min_length=1)]]
+    total_factura: Dinero | None
+    tasa_usd: Dinero | None
+    es_no_fiscal: bool | None
+    codigo_promocion: Texto | None
+
+
+def momento(linea: _LineaVenta) -> datetime:
+    """When a line was sold, to the second, in the store's local time (naive).
+
+    `fecha` and `hora`, which are what KLK filters by; `fecha_hora_completa` fills in for either.
+    """
+    completa = linea.get("fecha_hora_completa")
+    fecha = linea.get("fecha") or (completa.date() if completa else None)
+    hora = linea.get("hora")
+    if hora is None and completa is not None:
+        hora = completa.time()
+    if fecha is None or hora is None:
+        raise PydanticCustomError("momento", "a date and a time are missing")
+    return datetime.combine(fecha, hora.replace(microsecond=0, tzinfo=None))
+
+
+def _with_momento(linea: _LineaVenta) -> _LineaVenta:
+    momento(linea)
+    return linea
+
+
+LineaVenta = Annotated[_LineaVenta, AfterValidator(_with_momento)]
+
+T = TypeVar("T")
+
+
+class Meta(TypedDict, total=False):
+    """The totals that an answer claims; an answer with fewer rows is cut short (klk-api.md, trap 8)."""
+
+    total_articulos: int | None
+    total_registros: int | None
+
+
+class RespuestaArticulos(TypedDict, total=False):
+    """The answer of `/maestra/articulos/almacen`."""
+
+    meta: Meta | None
+    articulos: Required[list[Articulo]]
+    error: Any
+
+
+class RespuestaVentas(TypedDict, total=False):
+    """The answer of `/ventas`."""
+
+    meta: Meta | None
+    ventas: Required[list[LineaVenta]]
+    error: Any
+
+
+class Tipo(Generic[T]):
+    """One kind of answer: where its rows stand, its total's name, and how to check rows one by one.
+
+    `bare_list`: older servers answer with the list alone (klk-api.md, "Endpoints").
+    """
+
+    def __init__(self, answer: Any, row: Any, *, rows_key: str, total_key: str, bare_list: bool = False) -> None:
+        self.answer: TypeAdapter[dict[str, Any]] = TypeAdapter(answer)
+        self.row: TypeAdapter[T] = TypeAdapter(row)
+        self.rows_key = rows_key
+        self.total_key = total_key
+        self.bare_list = bare_list
+
+
+ARTICULOS = Tipo[Articulo](
+    RespuestaArticulos, Articulo, rows_key="articulos", total_key="total_articulos", bare_list=True
+)
+VENTAS = Tipo[_LineaVenta](RespuestaVentas, LineaVenta, rows_key="ventas", total_key="total_registros")

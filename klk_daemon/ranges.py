@@ -1,0 +1,60 @@
+"""The range of sales that an operator names by hand (contract, "Commands"). Pure."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from klk_daemon.domain import Intervalo, Modo, Rango
+from klk_daemon.errors import ConfigError
+from klk_daemon.windows import MEDIANOCHE, dia, instante, local
+
+EXPECTED = "expected a date (2025-11-17) or a date and time (2025-11-17T12:30), store-local"
+
+
+def a_mano(desde: str, hasta: str | None, *, zona: ZoneInfo, now: datetime) -> Rango:
+    """The sales from `desde` to `hasta`, in store-local time.
+
+    Args:
+        desde: a date, or `YYYY-MM-DDTHH:MM`.
+        hasta: a date, inclusive, or `YYYY-MM-DDTHH:MM`, exclusive; now where none is given.
+        zona: the stores' time zone.
+        now: UTC. What lies ahead of it is left out: sales of the future have not been read.
+
+    Raises:
+        ConfigError: no date, or nothing between the two.
+    """
+    inicio = _leer("--desde", desde)
+    fin = _leer("--hasta", hasta) if hasta is not None else now
+    final = fin if fin is now else _hasta(fin, zona)
+    inicial = instante(_reloj(inicio), zona)
+    if inicial >= now:
+        raise ConfigError(
+            f"--desde {desde} lies in the future", hint=f"the stores' clock shows {local(now, zona):%F %R}"
+        )
+    if inicial >= final:
+        raise ConfigError(f"--desde {desde} is not before --hasta {hasta}", hint="swap them")
+    return Rango(Intervalo(inicial, min(final, now)), Modo.RECUPERACION)
+
+
+def hoy(*, zona: ZoneInfo, now: datetime) -> Rango:
+    """Today from midnight (`--completo`)."""
+    return Rango(Intervalo(dia(local(now, zona).date(), zona).desde, now), Modo.COMPLETO)
+
+
+def _reloj(momento: date | datetime) -> datetime:
+    return momento if isinstance(momento, datetime) else datetime.combine(momento, MEDIANOCHE)
+
+
+def _hasta(fin: date | datetime, zona: ZoneInfo) -> datetime:
+    return instante(fin, zona) if isinstance(fin, datetime) else dia(fin, zona).hasta
+
+
+def _leer(option: str, text: str) -> date | datetime:
+    try:
+        if "T" not in text and " " not in text:
+            return date.fromisoformat(text)
+        momento = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise ConfigError(f"{option} {text}: not a date", hint=EXPECTED) from e
+    if momento.tzinfo is not None:
+        raise ConfigError(f"{option} {text}: has a time zone", hint=EXPECTED)
+    return momento

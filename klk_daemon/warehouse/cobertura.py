@@ -1,0 +1,94 @@
+"""How far sales have been read: watermarks (`etl_marcas`) and intervals (`ventas_cobertura`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Intervalo, Job
+from klk_daemon.warehouse.staging import scalar
+from klk_daemon.windows import avanzar, instante, unir
+
+
+@dataclass(frozen=True, slots=True)
+class Lectura:
+    """What is known of one store's sales. Instants in UTC; `ultima_venta` only where there is no watermark."""
+
+    marca: datetime | None
+    cobertura: tuple[Intervalo, ...]
+    ultima_venta: datetime | None
+
+
+def leer(con: DuckDBPyConnection, ubicacion_id: str, zona: ZoneInfo) -> Lectura:
+    """How far a store's sales have been read."""
+    marca = _marca(con, ubicacion_id)
+    ultima = None
+    if marca is None:
+        # TRY_CAST: a legacy file holds text.
+        ultima = scalar(
+            con,
+            "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = ?",
+            [ubicacion_id],
+        )
+    return Lectura(marca, tuple(cobertura(con, ubicacion_id)), instante(ultima, zona) if ultima is not None else None)
+
+
+def _marca(con: DuckDBPyConnection, ubicacion_id: str) -> datetime | None:
+    marca = scalar(
+        con,
+        "SELECT max(hasta_utc) FROM etl_marcas WHERE etl_tipo = ? AND ubicacion_id = ?",
+        [Job.VENTAS, ubicacion_id],
+    )
+    return marca.replace(tzinfo=UTC) if marca is not None else None
+
+
+def cobertura(con: DuckDBPyConnection, ubicacion_id: str) -> list[Intervalo]:
+    """The intervals read, sorted."""
+    rows = con.execute(
+        "SELECT desde_utc, hasta_utc FROM ventas_cobertura WHERE ubicacion_id = ? ORDER BY desde_utc", [ubicacion_id]
+    ).fetchall()
+    return [Intervalo(desde.replace(tzinfo=UTC), hasta.replace(tzinfo=UTC)) for desde, hasta in rows]
+
+
+def registrar(
+    con: DuckDBPyConnection,
+    ubicacion_id: str,
+    leido: Intervalo,
+    *,
+    piso: datetime | None,
+    now: datetime,
+    run_id: str,
+) -> None:
+    """Records that an interval was read, in the transaction that holds its rows.
+
+    Coverage beyond `now` was claimed by a clock that ran ahead: it is given up, so that the next run reads it again.
+    """
+    marca = _marca(con, ubicacion_id)
+    nueva = avanzar(marca, leido, piso)
+    if nueva is not None and nueva != marca:
+        con.execute("DELETE FROM etl_marcas WHERE etl_tipo = ? AND ubicacion_id = ?", [Job.VENTAS, ubicacion_id])
+        con.execute("INSERT INTO etl_marcas VALUES (?, ?, ?)", [Job.VENTAS, ubicacion_id, _naive(nueva)])
+    antes = cobertura(con, ubicacion_id)
+    despues = unir([Intervalo(i.desde, min(i.hasta, now)) for i in [*antes, leido]])
+    _reemplazar(con, ubicacion_id, antes, despues, run_id)
+
+
+def _reemplazar(
+    con: DuckDBPyConnection, ubicacion_id: str, antes: Sequence[Intervalo], despues: Sequence[Intervalo], run_id: str
+) -> None:
+    for i in set(antes) - set(despues):
+        con.execute(
+            "DELETE FROM ventas_cobertura WHERE ubicacion_id = ? AND desde_utc = ? AND hasta_utc = ?",
+            [ubicacion_id, _naive(i.desde), _naive(i.hasta)],
+        )
+    for i in sorted(set(despues) - set(antes)):
+        con.execute(
+            "INSERT INTO ventas_cobertura VALUES (?, ?, ?, ?)",
+            [ubicacion_id, _naive(i.desde), _naive(i.hasta), run_id],
+        )
+
+
+def _naive(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,195 @@
+"""The only code that opens the database.
+
+DuckDB's file lock belongs to the process, not to the connection: a second way of opening the file in this process
+would drop it, and another process could write at the same time. So all work on the database goes through one thread,
+which opens the file, runs the transactions that are waiting, and closes it, so that readers in other processes get
+in between (contract, "What a run guarantees", 7).
+"""
+
+import asyncio
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.errors import BaseFallida, BaseOcupada, CorridaError, Interrumpido
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+CONFIG: dict[str, Any] = {
+    # A file that DuckDB 1.0 can read, whatever version writes it.
+    "storage_compatibility_version": "v1.0.0",
+    # Nothing is fetched at run time.
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What a transaction returned, how long it waited for the database, and how long it took (seconds)."""
+
+    value: T
+    espera_s: float
+    carga_s: float
+
+
+class _Work(Generic[T]):
+    """One transaction that waits for its turn."""
+
+    def __init__(self, run: Callable[[DuckDBPyConnection], T], *, keep: bool) -> None:
+        self.run = run
+        self.keep = keep
+        self.future: Future[Done[T]] = Future()
+        self.queued = time.monotonic()
+
+
+class Database:
+    """The database file and the thread that alone touches it: the writer lock of this process.
+
+    Args:
+        path: the file, made with its folder where it is missing.
+        lock_timeout_s: how long to wait while another process holds it.
+        memory_limit: DuckDB's, such as `512MB`.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+        self.path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._config = {**CONFIG, "memory_limit": memory_limit}
+        self._waiting: deque[_Work[Any]] = deque()
+        self._guard = threading.Lock()
+        self._draining = False
+        self._stopping = threading.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    async def transaction(self, run: Callable[[DuckDBPyConnection], T], *, keep: bool = True) -> Done[T]:
+        """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
+
+        A caller that is cancelled before its turn came leaves the queue. One that is cancelled while the transaction
+        runs gets its result all the same, since a thread cannot be cancelled and commits; `Task.cancelling()` still
+        tells it to stop.
+
+        Args:
+            run: gets the open connection. It must bear repetition: a commit whose answer was lost may have happened.
+            keep: False rolls back at the end (`--dry-run`).
+
+        Raises:
+            BaseOcupada: another process held the file beyond `lock_timeout_s`.
+            BaseFallida: it cannot be opened or written.
+        """
+        work = _Work(run, keep=keep)
+        with self._guard:
+            self._waiting.append(work)
+            if not self._draining:
+                self._draining = True
+                self._thread.submit(self._drain)
+        outcome = asyncio.wrap_future(work.future)
+        while True:
+            try:
+                return await asyncio.shield(outcome)
+            except asyncio.CancelledError:
+                if work.future.cancel() or work.future.cancelled():
+                    raise
+
+    def stop_waiting(self) -> None:
+        """Gives up waiting for another process at once (shutdown): what waits fails as `interrumpido`."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Waits for the work under way; nothing can be queued afterwards."""
+        self._thread.shutdown(wait=True)
+
+    def _drain(self) -> None:
+        """Opens the file once for all that waits, so that readers get in when nothing does."""
+        connection: DuckDBPyConnection | None = None
+        try:
+            while (work := self._next()) is not None:
+                if not work.future.set_running_or_notify_cancel():
+                    continue
+                try:
+                    connection = connection or self._open()
+                    began = time.monotonic()
+                    value = _transact(connection, work)
+                    ended = time.monotonic()
+                except duckdb.FatalException as e:
+                    # The instance is dead and its close() says nothing; what was committed is on disk.
+                    connection = None
+                    work.future.set_exception(_translate(e, self.path))
+                except duckdb.Error as e:
+                    work.future.set_exception(_translate(e, self.path))
+                except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
+                    work.future.set_exception(e)
+                else:
+                    work.future.set_result(Done(value, began - work.queued, ended - began))
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _next(self) -> _Work[Any] | None:
+        with self._guard:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._draining = False
+            return None
+
+    def _open(self) -> DuckDBPyConnection:
+        deadline = time.monotonic() + self._lock_timeout_s
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise BaseFallida(
+                f"the database's folder {self.path.parent} cannot be made: {e.strerror}", hint="see database.path"
+            ) from e
+        while True:
+            try:
+                return duckdb.connect(str(self.path), config=self._config)
+            except duckdb.IOException as e:
+                if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
+                    raise
+                if self._stopping.is_set():
+                    raise Interrumpido("shutdown while another process held the database") from e
+                if time.monotonic() >= deadline:
+                    raise self._busy(holder) from e
+            self._stopping.wait(POLL_S)
+
+    def _busy(self, holder: re.Match[str] | None) -> BaseOcupada:
+        who = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
+        return BaseOcupada(
+            f"the database {self.path} was held by {who} for more than {self._lock_timeout_s:g} s",
+            hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
+        )
+
+
+def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
+    connection.execute("BEGIN")
+    try:
+        value = work.run(connection)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT" if work.keep else "ROLLBACK")
+    return value
+
+
+def _translate(error: duckdb.Error, path: Path) -> CorridaError:
+    first_line = str(error).strip().splitlines()[0]
+    lowered = first_line.lower()
+    hint = ""
+    if "no space left" in lowered or "disk" in lowered:
+        hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
+    elif "permission denied" in lowered or "read-only" in lowered:
+        hint = "the user that klk-daemon runs as must be able to write the file and its folder"
+    elif "not a valid duckdb database" in lowered:
+        hint = "see database.path: this file is something else"
+    return BaseFallida(f"the database {path}: {first_line}", hint=hint)

@@ -1,0 +1,99 @@
+"""The ledger `etl_ejecuciones`: one row per store and run, written at its start and again at its end."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from klk_daemon.domain import Estado, Job, Tienda
+from klk_daemon.warehouse.staging import column_types, scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Ejecucion:
+    """A ledger row; the fields are its columns. Timestamps are naive local time, durations seconds."""
+
+    run_id: str
+    etl_tipo: Job
+    modo: str
+    ubicacion_id: str
+    ubicacion_nombre: str
+    fecha_inicio: datetime
+    version_etl: str
+    host: str
+    estado: Estado = Estado.EN_PROCESO
+    fecha_fin: datetime | None = None
+    duracion_segundos: float | None = None
+    fecha_desde: date | None = None
+    fecha_hasta: date | None = None
+    hora_desde: time | None = None
+    hora_hasta: time | None = None
+    registros_extraidos: int = 0
+    registros_cargados: int = 0
+    insertados: int = 0
+    actualizados: int = 0
+    eliminados: int = 0
+    rechazados: int = 0
+    error_tipo: str | None = None
+    error_mensaje: str | None = None
+    espera_bd_s: float | None = None
+    extraccion_s: float | None = None
+    carga_s: float | None = None
+
+
+EJECUCION: TypeAdapter[Ejecucion] = TypeAdapter(Ejecucion)
+
+
+def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
+    """Writes the rows, each over its earlier version where there is one. Bears repetition."""
+    columnas = [c for c in column_types(con, "etl_ejecuciones") if c in Ejecucion.__dataclass_fields__]
+    for e in ejecuciones:
+        valores: dict[str, Any] = {c: getattr(e, c) for c in columnas}
+        asignaciones = ", ".join(f"{c} = ${c}" for c in columnas)
+        row = con.execute(
+            f"UPDATE etl_ejecuciones SET {asignaciones} WHERE run_id = $run_id AND ubicacion_id = $ubicacion_id",
+            valores,
+        ).fetchone()
+        if row and row[0]:
+            continue
+        siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
+        con.execute(
+            f"INSERT INTO etl_ejecuciones (id, {', '.join(columnas)})"
+            f" VALUES ($id, {', '.join('$' + c for c in columnas)})",
+            valores | {"id": siguiente},
+        )
+
+
+def reparar(con: DuckDBPyConnection, job: Job, host: str, now: datetime) -> int:
+    """Ends the rows that a process which died left `en_proceso`; the caller holds the job's lock, so none is alive.
+
+    Returns:
+        How many there were.
+    """
+    row = con.execute(
+        "UPDATE etl_ejecuciones SET estado = ?, error_tipo = 'interrumpido', fecha_fin = ?,"
+        " duracion_segundos = date_diff('second', fecha_inicio, ?),"
+        " error_mensaje = 'the process ended before the run did'"
+        " WHERE estado = ? AND etl_tipo = ? AND host = ?",
+        [Estado.FALLIDO, now, now, Estado.EN_PROCESO, job, host],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def anotar_tiendas(con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> None:
+    """Keeps `ubicaciones` in step with the configuration: new stores in, names and `activo` up to date."""
+    for t in tiendas:
+        con.execute(
+            "UPDATE ubicaciones SET nombre = $nombre, activo = $activa, updated_at = $now"
+            " WHERE id = $id AND (nombre IS DISTINCT FROM $nombre OR activo IS DISTINCT FROM $activa)",
+            {"id": t.id, "nombre": t.nombre, "activa": t.activa, "now": now},
+        )
+        con.execute(
+            "INSERT INTO ubicaciones (id, codigo, nombre, tipo, activo, created_at, updated_at)"
+            " SELECT $id, $codigo, $nombre, 'tienda', $activa, $now, $now"
+            " WHERE NOT EXISTS (SELECT 1 FROM ubicaciones WHERE id = $id)",
+            {"id": t.id, "codigo": t.sucursal, "nombre": t.nombre, "activa": t.activa, "now": now},
+        )

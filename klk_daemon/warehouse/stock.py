@@ -1,0 +1,172 @@
+"""A store's stock made equal to KLK's snapshot of its warehouses (contract, "What a run guarantees", 5)."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Conteo, Tienda
+from klk_daemon.errors import SnapshotSospechoso
+from klk_daemon.warehouse.staging import count, scalar, stage
+
+TIPOS = {
+    "almacen_codigo": "VARCHAR",
+    "codigo_producto": "VARCHAR",
+    "codigo_barras": "VARCHAR",
+    "descripcion": "VARCHAR",
+    "categoria": "VARCHAR",
+    "grupo": "VARCHAR",
+    "subgrupo": "VARCHAR",
+    "marca": "VARCHAR",
+    "precio": "DECIMAL(18, 6)",
+    "cantidad": "DECIMAL(18, 4)",
+}
+FICHA = ("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca")
+
+
+def cargar(
+    con: DuckDBPyConnection,
+    tienda: Tienda,
+    almacenes: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    min_ratio: float,
+    now: datetime,
+) -> Conteo:
+    """Replaces a store's stock, in the caller's transaction.
+
+    Args:
+        con: an open transaction.
+        tienda: whose stock it is.
+        almacenes: warehouse code to converted articles, each code once (klk/convert.py); all of the store's.
+        min_ratio: a snapshot with fewer articles than this share of the last good one is refused. 0 accepts any
+            but an empty one.
+        now: naive local time.
+
+    Raises:
+        SnapshotSospechoso: an empty or too short answer (klk-api.md, trap 9); the old rows stay.
+    """
+    for almacen, filas in almacenes.items():
+        _revisar(con, tienda, almacen, len(filas), min_ratio)
+    todas = [fila for filas in almacenes.values() for fila in filas]
+    stage(con, "lote", todas, TIPOS)
+    _productos(con, now)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE nuevo AS SELECT n.almacen_codigo, n.codigo_producto, p.id AS producto_id,"
+        " n.cantidad, n.precio, TRY_CAST(round(n.cantidad * n.precio, 2) AS DECIMAL(18, 6)) AS valor"
+        " FROM lote AS n JOIN productos AS p ON p.codigo = n.codigo_producto"
+    )
+    conteo = _stock(con, tienda, now)
+    con.execute("DROP TABLE lote; DROP TABLE nuevo")
+    return conteo
+
+
+def _revisar(con: DuckDBPyConnection, tienda: Tienda, almacen: str, articulos: int, min_ratio: float) -> None:
+    if articulos == 0:
+        raise SnapshotSospechoso(
+            f"{tienda.id} {almacen}: KLK lists no article",
+            hint="an unknown warehouse code is answered so: compare it with KLK's list of warehouses",
+        )
+    antes = scalar(
+        con,
+        "SELECT count(*) FROM stock_actual WHERE ubicacion_id = ? AND almacen_codigo = ?",
+        [tienda.id, almacen],
+    )
+    if articulos < antes * min_ratio:
+        raise SnapshotSospechoso(
+            f"{tienda.id} {almacen}: KLK lists {articulos} articles, {antes} are held",
+            hint=f"`klk-daemon trigger inventario --tienda {tienda.id} --aceptar` takes it, if it is right",
+        )
+
+
+def _productos(con: DuckDBPyConnection, now: datetime) -> None:
+    """Brings the catalogue up to date. An article that two warehouses list is taken from the last."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE ficha AS SELECT * EXCLUDE (orden) FROM"
+        " (SELECT *, row_number() OVER (PARTITION BY codigo_producto ORDER BY rowid DESC) AS orden FROM lote)"
+        " WHERE orden = 1"
+    )
+    distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)
+    # KLK tells no cost: the price stands in, but never over a cost that another source wrote.
+    con.execute(
+        f"UPDATE productos AS p SET {', '.join(f'{c} = n.{c}' for c in FICHA)}, precio_venta = n.precio,"
+        " costo_promedio = CASE WHEN p.costo_promedio IS NULL OR p.costo_promedio IS NOT DISTINCT FROM p.precio_venta"
+        " THEN n.precio ELSE p.costo_promedio END, updated_at = ?"
+        f" FROM ficha AS n WHERE p.codigo = n.codigo_producto AND ({distinta}"
+        " OR p.precio_venta IS DISTINCT FROM n.precio)",
+        [now],
+    )
+    nuevos = con.execute(
+        "SELECT codigo_producto FROM ficha WHERE codigo_producto NOT IN (SELECT codigo FROM productos)"
+    ).fetchall()
+    if nuevos:
+        ids = [{"codigo": codigo, "id": producto_id(codigo)} for (codigo,) in nuevos]
+        stage(con, "nuevos", ids, {"codigo": "VARCHAR", "id": "VARCHAR"})
+        con.execute(
+            f"INSERT INTO productos (id, codigo, {', '.join(FICHA)}, costo_promedio, precio_venta, activo,"
+            f" es_perecedero, created_at, updated_at) SELECT i.id, i.codigo, {', '.join('n.' + c for c in FICHA)},"
+            " n.precio, n.precio, true, false, $now, $now"
+            " FROM nuevos AS i JOIN ficha AS n ON n.codigo_producto = i.codigo ORDER BY i.codigo",
+            {"now": now},
+        )
+        con.execute("DROP TABLE nuevos")
+    con.execute("DROP TABLE ficha")
+
+
+def producto_id(codigo: str) -> str:
+    """The id of a product first seen in KLK (legacy-db.md); known ones keep theirs, so look up by `codigo`."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"producto_{codigo}"))
+
+
+def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
+    """Writes what changed; of what did not, only `fecha_actualizacion`."""
+    extraidos = count(con, "nuevo")
+    mismo = "a.almacen_codigo = n.almacen_codigo AND a.producto_id = n.producto_id"
+    parametros = {"ubicacion": tienda.id, "now": now}
+    con.execute(
+        # A warehouse's first snapshot changes nothing; later, an article that comes or goes does.
+        "INSERT INTO stock_historial WITH a AS (SELECT * FROM stock_actual WHERE ubicacion_id = $ubicacion)"
+        " SELECT $ubicacion, COALESCE(n.almacen_codigo, a.almacen_codigo),"
+        " COALESCE(n.codigo_producto, a.codigo_producto), a.cantidad, n.cantidad, $now"
+        f" FROM a FULL JOIN nuevo AS n ON {mismo} WHERE a.cantidad IS DISTINCT FROM n.cantidad"
+        " AND COALESCE(n.almacen_codigo, a.almacen_codigo) IN (SELECT almacen_codigo FROM a)",
+        parametros,
+    )
+    eliminados = _changed(
+        con,
+        "DELETE FROM stock_actual AS a WHERE a.ubicacion_id = $ubicacion"
+        f" AND NOT EXISTS (SELECT 1 FROM nuevo AS n WHERE {mismo})",
+        {"ubicacion": tienda.id},
+    )
+    actualizados = _changed(
+        con,
+        "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
+        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now FROM nuevo AS n"
+        f" WHERE a.ubicacion_id = $ubicacion AND {mismo} AND (a.cantidad IS DISTINCT FROM n.cantidad"
+        " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor"
+        " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
+        parametros,
+    )
+    insertados = _changed(
+        con,
+        "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
+        " costo_promedio, valor_inventario, ultima_actualizacion)"
+        " SELECT $ubicacion, n.almacen_codigo, n.producto_id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now"
+        " FROM nuevo AS n WHERE NOT EXISTS (SELECT 1 FROM stock_actual AS a"
+        f" WHERE a.ubicacion_id = $ubicacion AND {mismo}) ORDER BY n.almacen_codigo, n.codigo_producto",
+        parametros,
+    )
+    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
+    return Conteo(
+        extraidos=extraidos,
+        insertados=insertados,
+        actualizados=actualizados,
+        sin_cambio=extraidos - insertados - actualizados,
+        eliminados=eliminados,
+    )
+
+
+def _changed(con: DuckDBPyConnection, sql: str, parametros: dict[str, Any]) -> int:
+    row = con.execute(sql, parametros).fetchone()
+    return int(row[0]) if row else 0
