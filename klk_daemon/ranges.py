@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from klk_daemon.domain import Intervalo, Modo, Rango
 from klk_daemon.errors import ConfigError
-from klk_daemon.windows import MEDIANOCHE, dia, instante, local
+from klk_daemon.windows import MEDIANOCHE, dia, dias, instante, local
 
 EXPECTED = "expected a date (2025-11-17) or a date and time (2025-11-17T12:30), store-local"
 
@@ -33,6 +33,19 @@ def a_mano(desde: str, hasta: str | None, *, zona: ZoneInfo, now: datetime) -> R
     if inicial >= final:
         raise ConfigError(f"--desde {desde} is not before --hasta {hasta}", hint="swap them")
     return Rango(Intervalo(inicial, min(final, now)), Modo.RECUPERACION)
+
+
+def dias_enteros(rango: Rango, *, zona: ZoneInfo, now: datetime) -> Rango:
+    """The whole past days that a range touches: what `conciliacion` compares.
+
+    Raises:
+        ConfigError: there is none, today not being over.
+    """
+    desde = dia(local(rango.intervalo.desde, zona).date(), zona).desde
+    hasta = min(dia(dias(rango.intervalo, zona)[-1], zona).hasta, dia(local(now, zona).date(), zona).desde)
+    if desde >= hasta:
+        raise ConfigError("conciliacion compares past days, and today is not over", hint="name an earlier --desde")
+    return Rango(Intervalo(desde, hasta), Modo.CONCILIACION)
 
 
 def hoy(*, zona: ZoneInfo, now: datetime) -> Rango:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from klk_daemon import __version__, logs
 from klk_daemon.domain import Job, Rango, Tienda
 from klk_daemon.errors import ConfigError
+from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.run import Entorno, Trabajo
@@ -21,6 +22,7 @@ from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
+from klk_daemon.windows import dias
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,28 @@ class App:
         return tuple(t for t in activas.values() if not ids or t.id in ids)
 
     def trabajo(self, job: Job, *, rango: Rango | None = None, aceptar: bool = False) -> Trabajo[Any]:
-        """A job as configured. `rango` is for sales, `aceptar` for stock: it takes any snapshot but an empty one."""
+        """A job as configured.
+
+        Args:
+            job: which.
+            rango: for `ventas` and `conciliacion`: what to read instead of what is due.
+            aceptar: for `inventario`: take any snapshot but an empty one.
+        """
+        min_ratio = self.settings.inventario.min_ratio
+        overlap = timedelta(minutes=self.settings.ventas.overlap_min)
         if job is Job.INVENTARIO:
-            return Inventario(min_ratio=0 if aceptar else self.settings.inventario.min_ratio)
+            return Inventario(min_ratio=0 if aceptar else min_ratio)
+        if job is Job.CONCILIACION:
+            return Conciliacion(
+                zona=self.zona,
+                days=self.settings.conciliacion.days,
+                min_ratio=min_ratio,
+                overlap=overlap,
+                fechas=dias(rango.intervalo, self.zona) if rango else (),
+            )
         return Ventas(
             zona=self.zona,
-            overlap=timedelta(minutes=self.settings.ventas.overlap_min),
+            overlap=overlap,
             first_run_days=self.settings.ventas.first_run_days,
             max_catchup_days=self.settings.ventas.max_catchup_days,
             rango=rango,

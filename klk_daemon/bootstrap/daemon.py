@@ -46,15 +46,24 @@ class _Daemon:
         self._app = app
         self._clock = clock
         crons = app.settings.schedule
-        self._crons = {Job.INVENTARIO: crons.inventario, Job.VENTAS: crons.ventas}
+        self._crons = {
+            Job.INVENTARIO: crons.inventario,
+            Job.VENTAS: crons.ventas,
+            Job.CONCILIACION: crons.conciliacion,
+        }
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._crons}
 
     async def serve(self) -> None:
+        schedule = Schedule(self._crons, self._app.zona, lambda job: self._workers[job].ask())
+        last_runs = await self._last_runs()
+        # A new installation has nothing to compare: conciliacion is due only from its first night on.
+        began = min(last_runs.values(), default=self._clock())
+        last_runs.setdefault(Job.CONCILIACION, began)
         await serve(
             workers=self._workers,
-            schedule=Schedule(self._crons, self._app.zona, lambda job: self._workers[job].ask()),
+            schedule=schedule,
             database=self._app.database,
-            last_runs=await self._last_runs(),
+            due=[job for job in self._crons if schedule.missed(job, last_runs.get(job), self._clock())],
             clock=self._clock,
         )
 

@@ -35,7 +35,7 @@ async def _report(app: "App", now: datetime) -> dict[str, Any]:
 
     crons = {Job.INVENTARIO: app.settings.schedule.inventario, Job.VENTAS: app.settings.schedule.ventas}
     schedule = Schedule(crons, app.zona, lambda _: None)
-    tiendas = await _tiendas(app)
+    tiendas = await _tiendas(app, exists=Path(app.settings.database.path).exists())  # noqa: ASYNC240 - nothing else runs
     limit = timedelta(minutes=app.settings.alerts.stale_after_min)
     atrasado = [
         {"tienda": id_, "job": str(job), "desde": tiendas[id_]["jobs"].get(job, {}).get("exito")}
@@ -62,11 +62,11 @@ def _stale(success: datetime | None, now: datetime, limit: timedelta) -> bool:
     return success is None or now - success > limit
 
 
-async def _tiendas(app: "App") -> dict[str, dict[str, Any]]:
+async def _tiendas(app: "App", *, exists: bool) -> dict[str, dict[str, Any]]:
     from klk_daemon.warehouse import queries, schema
 
     ids = [t.id for t in app.elegir(())]
-    if not Path(app.settings.database.path).exists():
+    if not exists:
         return {id_: {"stock": None, "articulos": 0, "venta": None, "marca": None, "jobs": {}} for id_ in ids}
 
     def read(con: Any) -> dict[str, queries.EstadoTienda]:

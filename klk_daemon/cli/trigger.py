@@ -25,15 +25,20 @@ class What(StrEnum):
 
     INVENTARIO = "inventario"
     VENTAS = "ventas"
+    CONCILIACION = "conciliacion"
     TODO = "todo"
 
 
 def trigger(
     context: typer.Context,
-    what: Annotated[What, typer.Argument(metavar="JOB", help="inventario, ventas, or todo: both in that order.")],
+    what: Annotated[
+        What,
+        typer.Argument(metavar="JOB", help="inventario, ventas, conciliacion, or todo: the first two in that order."),
+    ],
     tienda: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this store; repeatable.")] = None,
     desde: Annotated[
-        str | None, typer.Option(metavar="D", help="ventas: from this date, or YYYY-MM-DDTHH:MM, store time.")
+        str | None,
+        typer.Option(metavar="D", help="ventas, conciliacion: from this date, or YYYY-MM-DDTHH:MM, store time."),
     ] = None,
     hasta: Annotated[
         str | None, typer.Option(metavar="D", help="To this date, inclusive, or YYYY-MM-DDTHH:MM, exclusive.")
@@ -49,8 +54,10 @@ def trigger(
     """Run a job now. Exits 0 when every store succeeded, 1 when one failed, 4 when the database was busy."""
     from klk_daemon.domain import Job
 
-    if (desde or hasta or completo) and what is not What.VENTAS:
-        raise ConfigError(f"--desde, --hasta and --completo do not go with {what}", hint="they are for ventas")
+    if (desde or hasta) and what not in {What.VENTAS, What.CONCILIACION}:
+        raise ConfigError(f"--desde and --hasta do not go with {what}", hint="they are for ventas and conciliacion")
+    if completo and what is not What.VENTAS:
+        raise ConfigError(f"--completo does not go with {what}", hint="it is for ventas")
     if aceptar and what is not What.INVENTARIO:
         raise ConfigError(f"--aceptar does not go with {what}", hint="it is for inventario")
     if hasta and not desde:
@@ -59,7 +66,7 @@ def trigger(
         raise ConfigError("--completo and --desde exclude each other", hint="choose one")
     app: App = context.obj.build()
     tiendas = app.elegir(tienda or ())
-    rango = _rango(app, desde, hasta, completo=completo)
+    rango = _rango(app, what, desde, hasta, completo=completo)
     trabajos = [
         app.trabajo(job, rango=rango, aceptar=aceptar)
         for job in ([Job.INVENTARIO, Job.VENTAS] if what is What.TODO else [Job(what)])
@@ -107,12 +114,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _rango(app: "App", desde: str | None, hasta: str | None, *, completo: bool) -> "Rango | None":
+def _rango(app: "App", what: What, desde: str | None, hasta: str | None, *, completo: bool) -> "Rango | None":
     from klk_daemon import ranges
 
+    now = _now()
     if completo:
-        return ranges.hoy(zona=app.zona, now=_now())
-    return ranges.a_mano(desde, hasta, zona=app.zona, now=_now()) if desde else None
+        return ranges.hoy(zona=app.zona, now=now)
+    if not desde:
+        return None
+    rango = ranges.a_mano(desde, hasta, zona=app.zona, now=now)
+    return ranges.dias_enteros(rango, zona=app.zona, now=now) if what is What.CONCILIACION else rango
 
 
 async def _until_signal(work: Coroutine[Any, Any, None], on_signal: Callable[[], None]) -> None:

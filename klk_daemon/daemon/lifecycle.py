@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import structlog
@@ -23,7 +23,7 @@ async def serve(
     workers: Mapping[Job, Worker],
     schedule: Schedule,
     database: Database,
-    last_runs: Mapping[Job, datetime],
+    due: Collection[Job],
     clock: Callable[[], datetime],
 ) -> None:
     """Runs until SIGTERM or SIGINT.
@@ -32,7 +32,7 @@ async def serve(
         workers: one a job, in the order in which they are to begin.
         schedule: when they run; asks the workers.
         database: told not to wait for other processes once the end has come.
-        last_runs: when each job last began, UTC; one that is missing never ran.
+        due: the jobs to run at once: they were missed, or never ran.
         clock: the time, UTC.
     """
     stop = asyncio.Event()
@@ -40,9 +40,8 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tasks = [asyncio.create_task(worker.work(), name=str(job)) for job, worker in workers.items()]
-    for job, worker in workers.items():
-        if schedule.missed(job, last_runs.get(job), clock()):
-            worker.ask()
+    for job in due:
+        workers[job].ask()
     schedule.start()
     log.info("daemon_iniciado", proximas={str(job): str(schedule.next_after(job, clock())) for job in workers})
     stopping = asyncio.create_task(stop.wait())

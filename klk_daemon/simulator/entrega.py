@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from http import HTTPStatus
+from http.client import responses
 
 import h11
 
@@ -89,7 +89,7 @@ class Entrega:
             h11.Response(
                 status_code=respuesta.status,
                 headers=headers,
-                reason=HTTPStatus(respuesta.status).phrase.encode(),
+                reason=responses.get(respuesta.status, "Unknown").encode(),
             )
         )
         assert head is not None

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.warehouse.staging import count, scalar, stage
+from klk_daemon.warehouse.staging import changed, count, scalar, stage
 
 TIPOS = {
     "almacen_codigo": "VARCHAR",
@@ -133,13 +133,13 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
         " AND COALESCE(n.almacen_codigo, a.almacen_codigo) IN (SELECT almacen_codigo FROM a)",
         parametros,
     )
-    eliminados = _changed(
+    eliminados = changed(
         con,
         "DELETE FROM stock_actual AS a WHERE a.ubicacion_id = $ubicacion"
         f" AND NOT EXISTS (SELECT 1 FROM nuevo AS n WHERE {mismo})",
         {"ubicacion": tienda.id},
     )
-    actualizados = _changed(
+    actualizados = changed(
         con,
         "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
         " codigo_producto = n.codigo_producto, ultima_actualizacion = $now FROM nuevo AS n"
@@ -148,7 +148,7 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
         " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
         parametros,
     )
-    insertados = _changed(
+    insertados = changed(
         con,
         "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
         " costo_promedio, valor_inventario, ultima_actualizacion)"
@@ -165,8 +165,3 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
         sin_cambio=extraidos - insertados - actualizados,
         eliminados=eliminados,
     )
-
-
-def _changed(con: DuckDBPyConnection, sql: str, parametros: dict[str, Any]) -> int:
-    row = con.execute(sql, parametros).fetchone()
-    return int(row[0]) if row else 0

@@ -5,20 +5,40 @@ A line is (ubicacion_id, numero_factura, linea): klk-api.md, trap 4. Nothing but
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
-from klk_daemon.warehouse.staging import column_types, count, stage
+from klk_daemon.warehouse.staging import changed, column_types, count, stage
 
 # How far from a line's date its older version is looked for, should a correction have moved it to another day.
 MOVED_DAYS = timedelta(days=3)
 # Written when a line is, and no part of what KLK says of it.
 STAMPS = ("fecha_extraccion", "fecha_transformacion", "fecha_carga", "fecha_actualizacion")
+OURS = ("ubicacion_id", "ubicacion_nombre", *STAMPS)
 KEY = "v.ubicacion_id = $ubicacion AND v.numero_factura = n.numero_factura AND v.linea = n.linea"
 NEAR = "v.fecha BETWEEN $desde AND $hasta"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparacion:
+    """Staged rows beside what is held of them.
+
+    Temporary tables while it lasts: `lote` (the rows), `previas` (their versions in the table), `cambios` (the rows
+    that are not there, or not so).
+
+    Attributes:
+        filas: how many rows there are.
+        columnas: the columns that are compared.
+        rango: the dates between which `previas` was looked for.
+    """
+
+    filas: int
+    columnas: Sequence[str]
+    rango: Mapping[str, str]
 
 
 def cargar(
@@ -43,46 +63,22 @@ def cargar(
     """
     if not filas:
         return Conteo()
-    with comparar(con, tienda, filas) as (columnas, rango):
-        cambios = count(con, "cambios")
-        parametros = {"ubicacion": tienda.id, **rango}
-        sellos = {"extraida": extraida, "now": now}
-        actualizados = 0
-        if cambios:
-            asignaciones = ", ".join(f"{c} = n.{c}" for c in columnas)
-            row = con.execute(
-                f"UPDATE ventas_raw AS v SET {asignaciones}, fecha_extraccion = $extraida,"
-                f" fecha_transformacion = $now, fecha_actualizacion = $now FROM cambios AS n WHERE {KEY} AND {NEAR}",
-                parametros | sellos,
-            ).fetchone()
-            actualizados = int(row[0]) if row else 0
-            con.execute(
-                f"INSERT INTO ventas_raw ({', '.join(columnas)}, ubicacion_id, ubicacion_nombre, {', '.join(STAMPS)})"
-                f" SELECT {', '.join('n.' + c for c in columnas)}, $ubicacion, $nombre, $extraida, $now, $now, $now"
-                " FROM cambios AS n ANTI JOIN previas AS p USING (numero_factura, linea)"
-                " ORDER BY n.fecha_hora_completa, n.numero_factura, n.linea",
-                {"ubicacion": tienda.id, "nombre": tienda.nombre} | sellos,
-            )
-    return Conteo(
-        extraidos=len(filas),
-        insertados=cambios - actualizados,
-        actualizados=actualizados,
-        sin_cambio=len(filas) - cambios,
-    )
+    with comparar(con, tienda, filas) as comparacion:
+        return aplicar(con, tienda, comparacion, extraida=extraida, now=now)
 
 
 @contextmanager
 def comparar(
-    con: DuckDBPyConnection, tienda: Tienda, filas: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Stages the rows beside what is held of them.
-
-    Temporary tables while it lasts: `lote` (the rows), `previas` (their versions in the table), `cambios` (the rows
-    that are not there, or not so). Yields the compared columns, and the dates between which `previas` was looked for.
-    """
-    tipos = {c: t for c, t in column_types(con, "ventas_raw").items() if c in filas[0]}
-    fechas = [date.fromisoformat(f["fecha"]) for f in filas]
-    rango = {"desde": str(min(fechas) - MOVED_DAYS), "hasta": str(max(fechas) + MOVED_DAYS)}
+    con: DuckDBPyConnection, tienda: Tienda, filas: Sequence[Mapping[str, Any]], *fechas: date
+) -> Iterator[Comparacion]:
+    """Stages rows of one store and compares them with what is held; `fechas` are days to look at besides theirs."""
+    tipos = {
+        columna: tipo
+        for columna, tipo in column_types(con, "ventas_raw").items()
+        if columna not in OURS and (not filas or columna in filas[0])
+    }
+    todas = [*fechas, *(date.fromisoformat(f["fecha"]) for f in filas)]
+    rango = {"desde": str(min(todas) - MOVED_DAYS), "hasta": str(max(todas) + MOVED_DAYS)}
     columnas = list(tipos)
     stage(con, "lote", filas, tipos)
     con.execute(
@@ -91,7 +87,42 @@ def comparar(
         {"ubicacion": tienda.id, **rango},
     )
     con.execute("CREATE OR REPLACE TEMP TABLE cambios AS SELECT * FROM lote EXCEPT SELECT * FROM previas")
-    try:
-        yield columnas, rango
-    finally:
-        con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE cambios")
+    yield Comparacion(len(filas), columnas, rango)
+    con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE cambios")
+
+
+def aplicar(
+    con: DuckDBPyConnection, tienda: Tienda, comparacion: Comparacion, *, extraida: datetime, now: datetime
+) -> Conteo:
+    """Writes a comparison's changes; a certificate of a day that they touch ends."""
+    cambios = count(con, "cambios")
+    if not cambios:
+        return Conteo(extraidos=comparacion.filas, sin_cambio=comparacion.filas)
+    columnas = comparacion.columnas
+    sellos = {"ubicacion": tienda.id, "extraida": extraida, "now": now}
+    con.execute(
+        "UPDATE dias_certificados SET reabierto = $now WHERE ubicacion_id = $ubicacion AND reabierto IS NULL AND fecha"
+        " IN (SELECT CAST(fecha AS DATE) FROM cambios UNION SELECT CAST(p.fecha AS DATE) FROM previas AS p"
+        " SEMI JOIN cambios AS n USING (numero_factura, linea))",
+        {"ubicacion": tienda.id, "now": now},
+    )
+    actualizados = changed(
+        con,
+        f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion = $extraida,"
+        f" fecha_transformacion = $now, fecha_actualizacion = $now FROM cambios AS n WHERE {KEY} AND {NEAR}",
+        {**sellos, **comparacion.rango},
+    )
+    insertados = changed(
+        con,
+        f"INSERT INTO ventas_raw ({', '.join(columnas)}, {', '.join(OURS)})"
+        f" SELECT {', '.join('n.' + c for c in columnas)}, $ubicacion, $nombre, $extraida, $now, $now, $now"
+        " FROM cambios AS n ANTI JOIN previas AS p USING (numero_factura, linea)"
+        " ORDER BY n.fecha_hora_completa, n.numero_factura, n.linea",
+        {**sellos, "nombre": tienda.nombre},
+    )
+    return Conteo(
+        extraidos=comparacion.filas,
+        insertados=insertados,
+        actualizados=actualizados,
+        sin_cambio=comparacion.filas - cambios,
+    )

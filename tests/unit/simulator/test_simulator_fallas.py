@@ -58,6 +58,12 @@ def test_http_status(sim: Simulador) -> None:
     assert second.headers["content-type"].startswith("text/html")
 
 
+def test_status_without_a_name(sim: Simulador) -> None:
+    """A status that no standard knows is sent all the same."""
+    sim.fallas.poner(Falla(TipoFalla.HTTP, status=520))
+    assert _ask(sim).status == 520
+
+
 def test_html_and_error_with_200(sim: Simulador) -> None:
     """A page, or an application error, that calls itself a success."""
     sim.fallas.poner(Falla(TipoFalla.HTML, veces=1))

@@ -1,0 +1,95 @@
+"""Day certificates: a store's day, read twice and found equal, with its figures (contract, "Tables").
+
+A certificate that no longer holds keeps its row, with the moment in `reabierto`; the next one is a row of its own.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Tienda
+from klk_daemon.warehouse import ventas
+from klk_daemon.warehouse.staging import count, scalar
+
+
+def certificar(
+    con: DuckDBPyConnection, tienda: Tienda, fecha: date, filas: Sequence[Mapping[str, Any]], *, now: datetime
+) -> bool:
+    """Certifies a day if the table holds exactly `filas` for it; in the caller's transaction.
+
+    Args:
+        con: an open transaction.
+        tienda: the store.
+        fecha: the day.
+        filas: what KLK answered when asked again, converted.
+        now: naive local time.
+
+    Returns:
+        Whether it does; where not, KLK changed between the two answers, and the day stays open.
+    """
+    with ventas.comparar(con, tienda, filas, fecha):
+        held = int(
+            scalar(con, "SELECT count(*) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?", [tienda.id, str(fecha)])
+        )
+        if count(con, "cambios") or held != len(filas):
+            return False
+        vigente = scalar(
+            con,
+            "SELECT count(*) FROM dias_certificados WHERE ubicacion_id = ? AND fecha = ? AND reabierto IS NULL",
+            [tienda.id, fecha],
+        )
+        if not vigente:
+            con.execute(
+                "INSERT INTO dias_certificados (ubicacion_id, fecha, lineas, facturas, venta_total, certificado)"
+                " SELECT ?, ?, count(*), count(DISTINCT numero_factura),"
+                " COALESCE(sum(CAST(venta_total AS DECIMAL(18, 6))), 0), ? FROM lote",
+                [tienda.id, fecha, now],
+            )
+    return True
+
+
+def reabrir(con: DuckDBPyConnection, ubicacion_id: str, fechas: Collection[date], now: datetime) -> None:
+    """Ends the certificates of days whose lines have changed."""
+    for fecha in fechas:
+        con.execute(
+            "UPDATE dias_certificados SET reabierto = ? WHERE ubicacion_id = ? AND fecha = ? AND reabierto IS NULL",
+            [now, ubicacion_id, fecha],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Certificado:
+    """A row of `dias_certificados`; `venta_total` in USD, timestamps naive local."""
+
+    ubicacion_id: str
+    fecha: date
+    lineas: int
+    facturas: int
+    venta_total: Decimal
+    certificado: datetime
+    reabierto: datetime | None
+
+
+def leer(con: DuckDBPyConnection) -> list[Certificado]:
+    """All certificates, by store and day."""
+    rows = con.execute(
+        "SELECT ubicacion_id, fecha, lineas, facturas, venta_total, certificado, reabierto FROM dias_certificados"
+        " ORDER BY ubicacion_id, fecha, certificado"
+    ).fetchall()
+    return [Certificado(*row) for row in rows]
+
+
+def dias_abiertos(con: DuckDBPyConnection, hoy: date) -> list[tuple[str, date]]:
+    """Store and day with sales before today and no certificate in force."""
+    rows = con.execute(
+        "SELECT DISTINCT v.ubicacion_id, CAST(v.fecha AS DATE) AS dia FROM ventas_raw AS v"
+        " ANTI JOIN (SELECT ubicacion_id, fecha AS dia FROM dias_certificados WHERE reabierto IS NULL) AS c"
+        " ON c.ubicacion_id = v.ubicacion_id AND c.dia = CAST(v.fecha AS DATE)"
+        " WHERE v.fecha < ? ORDER BY 1, 2",
+        [str(hoy)],
+    ).fetchall()
+    return [(ubicacion_id, dia) for ubicacion_id, dia in rows]

@@ -1,0 +1,158 @@
+"""A store's past day made equal to KLK's (contract, "What a run guarantees", 4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Conteo, Rechazo, Tienda
+from klk_daemon.errors import SnapshotSospechoso
+from klk_daemon.warehouse import certificados, ventas
+from klk_daemon.warehouse.staging import changed, scalar, stage
+
+CLAVE = {"numero_factura": "VARCHAR", "linea": "VARCHAR"}
+
+
+def igualar(
+    con: DuckDBPyConnection,
+    tienda: Tienda,
+    fecha: date,
+    filas: Sequence[Mapping[str, Any]],
+    rechazos: Sequence[Rechazo],
+    *,
+    min_ratio: float,
+    run_id: str,
+    extraida: datetime,
+    now: datetime,
+) -> Conteo:
+    """Adds, updates and deletes lines of one day, and records each difference; in the caller's transaction.
+
+    Args:
+        con: an open transaction.
+        tienda: the store.
+        fecha: the day.
+        filas: all lines that KLK has for it, converted, each key once.
+        rechazos: rows that could not be read: a line that one of them may be is not taken for annulled.
+        min_ratio: a day with fewer lines than this share of those held is refused.
+        run_id: for `ventas_correcciones`.
+        extraida: when KLK answered, naive local time.
+        now: naive local time.
+
+    Raises:
+        SnapshotSospechoso: too few lines; nothing is changed (klk-api.md, traps 8 and 9).
+    """
+    held = int(
+        scalar(con, "SELECT count(*) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?", [tienda.id, str(fecha)])
+    )
+    if len(filas) < held * min_ratio:
+        raise SnapshotSospechoso(
+            f"{tienda.id} {fecha}: KLK lists {len(filas)} lines, {held} are held",
+            hint="the day is left as it is; the next conciliacion tries again",
+        )
+    with ventas.comparar(con, tienda, filas, fecha) as comparacion:
+        _anotar_cambios(con, tienda, comparacion.columnas, run_id, now)
+        eliminados = _eliminar(con, tienda, fecha, rechazos, run_id, now, comparacion.columnas)
+        conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)
+    if eliminados:
+        certificados.reabrir(con, tienda.id, [fecha], now)
+    return conteo + Conteo(eliminados=eliminados)
+
+
+def _anotar_cambios(
+    con: DuckDBPyConnection, tienda: Tienda, columnas: Sequence[str], run_id: str, now: datetime
+) -> None:
+    con.execute(
+        "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
+        " despues, run_id) SELECT $now, $ubicacion, n.fecha, n.numero_factura, n.linea,"
+        " CASE WHEN p.numero_factura IS NULL THEN 'agregada' ELSE 'actualizada' END,"
+        f" CASE WHEN p.numero_factura IS NULL THEN NULL ELSE {_como_json('p', columnas)} END,"
+        f" {_como_json('n', columnas)}, $run_id"
+        " FROM cambios AS n LEFT JOIN previas AS p USING (numero_factura, linea)"
+        " ORDER BY n.numero_factura, n.linea",
+        {"now": now, "ubicacion": tienda.id, "run_id": run_id},
+    )
+
+
+def _eliminar(
+    con: DuckDBPyConnection,
+    tienda: Tienda,
+    fecha: date,
+    rechazos: Sequence[Rechazo],
+    run_id: str,
+    now: datetime,
+    columnas: Sequence[str],
+) -> int:
+    """Lines that KLK has no more: annulled invoices and returns (klk-api.md, trap 6)."""
+    stage(con, "ilegibles", [clave for r in rechazos if (clave := _clave(r)) is not None], CLAVE)
+    de_mas = (
+        "v.ubicacion_id = $ubicacion AND v.fecha = $fecha AND NOT EXISTS"
+        " (SELECT 1 FROM lote AS n WHERE n.numero_factura = v.numero_factura AND n.linea = v.linea) AND NOT EXISTS"
+        " (SELECT 1 FROM ilegibles AS i WHERE i.numero_factura = v.numero_factura"
+        " AND i.linea = CAST(v.linea AS VARCHAR))"
+    )
+    parametros = {"ubicacion": tienda.id, "fecha": str(fecha)}
+    con.execute(
+        "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
+        " despues, run_id) SELECT $now, $ubicacion, v.fecha, v.numero_factura, v.linea, 'eliminada',"
+        f" {_como_json('v', columnas)}, NULL, $run_id FROM ventas_raw AS v WHERE {de_mas}"
+        " ORDER BY v.numero_factura, v.linea",
+        {**parametros, "now": now, "run_id": run_id},
+    )
+    eliminados = changed(con, f"DELETE FROM ventas_raw AS v WHERE {de_mas}", parametros)
+    con.execute("DROP TABLE ilegibles")
+    return eliminados
+
+
+def _como_json(alias: str, columnas: Sequence[str]) -> str:
+    return f"to_json({{{', '.join(f'{c!r}: {alias}.{c}' for c in columnas)}}})"
+
+
+def _clave(rechazo: Rechazo) -> dict[str, str] | None:
+    fila = rechazo.fila
+    if not isinstance(fila, dict) or fila.get("numero_factura") is None or fila.get("linea") is None:
+        return None
+    return {"numero_factura": str(fila["numero_factura"]).strip(), "linea": str(fila["linea"]).strip()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tardanza:
+    """How long after their sale a day's lines reached KLK, as far as earlier runs prove it.
+
+    A line is late by the time from its sale to the last run that asked for it in vain; 0 where the first run that
+    asked got it. Minutes. `perdidas` are lines that no window had found: the overlap was too short for them.
+    """
+
+    lineas: int
+    mediana_min: float
+    p99_min: float
+    maxima_min: float
+    perdidas: int
+
+
+def tardanza(con: DuckDBPyConnection, tienda: Tienda, fecha: date, run_id: str) -> Tardanza:
+    """Measures a day's lateness, after `igualar`, from the ledger."""
+    row = con.execute(
+        "WITH lineas AS ("
+        "  SELECT numero_factura, linea, CAST(fecha_hora_completa AS TIMESTAMP) AS vendida, fecha_carga"
+        "  FROM ventas_raw WHERE ubicacion_id = $ubicacion AND fecha = $fecha"
+        "), corridas AS ("
+        "  SELECT fecha_inicio, fecha_fin, fecha_desde + hora_desde AS desde, fecha_hasta + hora_hasta AS hasta"
+        "  FROM etl_ejecuciones WHERE etl_tipo = 'ventas' AND estado = 'exitoso' AND ubicacion_id = $ubicacion"
+        "  AND fecha_desde <= CAST($fecha AS DATE) AND fecha_hasta >= CAST($fecha AS DATE)"
+        "), medida AS ("
+        "  SELECT l.numero_factura, l.linea, COALESCE(max(date_diff('second', l.vendida, c.fecha_inicio)), 0) / 60.0"
+        "  AS minutos FROM lineas AS l LEFT JOIN corridas AS c ON c.desde <= l.vendida AND l.vendida < c.hasta"
+        "  AND c.fecha_fin < l.fecha_carga GROUP BY ALL"
+        "), nuevas AS ("
+        "  SELECT DISTINCT numero_factura, linea FROM ventas_correcciones"
+        "  WHERE run_id = $run_id AND tipo = 'agregada' AND ubicacion_id = $ubicacion AND fecha = CAST($fecha AS DATE)"
+        ") SELECT count(*), COALESCE(median(minutos), 0), COALESCE(quantile_cont(minutos, 0.99), 0),"
+        " COALESCE(max(minutos), 0), count(*) FILTER (minutos > 0 AND n.numero_factura IS NOT NULL)"
+        " FROM medida AS m LEFT JOIN nuevas AS n ON n.numero_factura = m.numero_factura"
+        " AND CAST(n.linea AS VARCHAR) = CAST(m.linea AS VARCHAR)",
+        {"ubicacion": tienda.id, "fecha": str(fecha), "run_id": run_id},
+    ).fetchone()
+    assert row is not None  # an aggregate is always one row
+    return Tardanza(int(row[0]), float(row[1]), float(row[2]), float(row[3]), int(row[4]))
