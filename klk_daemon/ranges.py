@@ -1,6 +1,6 @@
 """The range of sales that an operator names by hand (contract, "Commands"). Pure."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from klk_daemon.domain import Intervalo, Modo, Rango
@@ -24,8 +24,11 @@ def a_mano(desde: str, hasta: str | None, *, zona: ZoneInfo, now: datetime) -> R
     """
     inicio = _leer("--desde", desde)
     fin = _leer("--hasta", hasta) if hasta is not None else now
-    final = fin if fin is now else _hasta(fin, zona)
-    inicial = instante(_reloj(inicio), zona)
+    final = fin if fin is now else _hasta(fin, zona, now)
+    try:
+        inicial = instante(_reloj(inicio), zona)
+    except OverflowError as e:
+        raise ConfigError(f"--desde {desde}: before the calendar begins", hint=EXPECTED) from e
     if inicial >= now:
         raise ConfigError(
             f"--desde {desde} lies in the future", hint=f"the stores' clock shows {local(now, zona):%F %R}"
@@ -57,8 +60,11 @@ def _reloj(momento: date | datetime) -> datetime:
     return momento if isinstance(momento, datetime) else datetime.combine(momento, MEDIANOCHE)
 
 
-def _hasta(fin: date | datetime, zona: ZoneInfo) -> datetime:
-    return instante(fin, zona) if isinstance(fin, datetime) else dia(fin, zona).hasta
+def _hasta(fin: date | datetime, zona: ZoneInfo, now: datetime) -> datetime:
+    try:
+        return instante(fin, zona) if isinstance(fin, datetime) else dia(fin, zona).hasta
+    except OverflowError:  # at an end of the calendar: 9999-12-31 means all that follows, 0001-01-01 nothing
+        return now if fin.year > now.year else datetime.min.replace(tzinfo=UTC)
 
 
 def _leer(option: str, text: str) -> date | datetime:

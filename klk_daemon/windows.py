@@ -70,17 +70,18 @@ def _ventana(intervalo: Intervalo, fecha: date, zona: ZoneInfo) -> Ventana | Non
     if parte.desde >= parte.hasta:  # a day that the zone's calendar skips
         return None
     cambia_el_reloj = todo.hasta - todo.desde != UN_DIA
+    inicio = datetime.combine(fecha, MEDIANOCHE)
     if parte == todo or cambia_el_reloj:
-        inicio = datetime.combine(fecha, MEDIANOCHE)
         return Ventana(parte, fecha, inicio, inicio + UN_DIA, None, None)
-    desde, hasta = local(parte.desde, zona), local(parte.hasta, zona)
+    # Rounded outwards to whole seconds: KLK understands no others, and of a sale no more is known (klk/wire.py).
+    desde = local(parte.desde, zona).replace(microsecond=0)
     if parte.hasta == todo.hasta:
-        return Ventana(parte, fecha, desde, hasta, None, None)
-    # Rounded outwards to the seconds that KLK understands.
+        return Ventana(parte, fecha, desde, inicio + UN_DIA, None, None)
+    hasta = local(parte.hasta, zona)
     hora_hasta = hasta if hasta.microsecond == 0 else hasta.replace(microsecond=0) + timedelta(seconds=1)
     if hora_hasta.date() != fecha:
         return Ventana(parte, fecha, desde, hasta, None, None)
-    return Ventana(parte, fecha, desde, hasta, desde.time().replace(microsecond=0), hora_hasta.time())
+    return Ventana(parte, fecha, desde, hasta, desde.time(), hora_hasta.time())
 
 
 def unir(intervalos: Iterable[Intervalo]) -> list[Intervalo]:
@@ -94,10 +95,25 @@ def unir(intervalos: Iterable[Intervalo]) -> list[Intervalo]:
     return unidos
 
 
+def restar(intervalos: Iterable[Intervalo], leido: Intervalo) -> list[Intervalo]:
+    """What is left of the intervals without `leido`; sorted."""
+    restos = (
+        resto
+        for i in intervalos
+        for resto in (
+            Intervalo(i.desde, min(i.hasta, leido.desde)),
+            Intervalo(max(i.desde, leido.hasta), i.hasta),
+        )
+    )
+    return unir(restos)
+
+
 def huecos(cobertura: Iterable[Intervalo], hasta: datetime) -> list[Intervalo]:
     """What was not read between the first instant that was and `hasta`; sorted."""
     unida = [i for i in unir(cobertura) if i.desde < hasta]
-    siguientes = [i.desde for i in unida[1:]] + [hasta]
+    if not unida:
+        return []
+    siguientes = [*(i.desde for i in unida[1:]), hasta]
     return [Intervalo(i.hasta, s) for i, s in zip(unida, siguientes, strict=True) if i.hasta < s]
 
 
@@ -119,6 +135,7 @@ def planificar(
     marca: datetime | None,
     ultima_venta: datetime | None,
     cobertura: Sequence[Intervalo],
+    por_releer: Sequence[Intervalo] = (),
     now: datetime,
     zona: ZoneInfo,
     overlap: timedelta,
@@ -131,6 +148,7 @@ def planificar(
         marca: its watermark, if it has one.
         ultima_venta: the instant of the newest line held; counts only where there is no watermark.
         cobertura: what was read before.
+        por_releer: what was read and lost again; read however old it is.
         now: the instant of the run.
         zona: the stores' time zone.
         overlap: how far before the watermark to begin (klk-api.md, trap 3: sales arrive late).
@@ -142,17 +160,17 @@ def planificar(
     """
     hoy = local(now, zona).date()
     limite = dia(hoy - timedelta(days=max_catchup_days), zona).desde
-    if marca is None and ultima_venta is None:
-        inicio = dia(hoy - timedelta(days=first_run_days), zona).desde
-        return Plan((Intervalo(max(inicio, limite), now),), max(inicio, limite))
-
     sin_leer = huecos(cobertura, now)
-    # A watermark ahead of the clock comes from a clock that was wrong: nothing ahead of now has been read.
-    base = min(marca or ultima_venta or now, now)
-    if marca is not None and sin_leer and sin_leer[-1].hasta == now:
-        base = min(base, sin_leer[-1].desde)
-    piso = max(base - overlap, limite)
+    if marca is None and ultima_venta is None:
+        base = inicio = dia(hoy - timedelta(days=min(first_run_days, max_catchup_days)), zona).desde
+    else:
+        # A watermark ahead of the clock comes from a clock that was wrong: nothing ahead of now has been read.
+        base = min(marca or ultima_venta or now, now)
+        if marca is not None and sin_leer and sin_leer[-1].hasta == now:
+            base = min(base, sin_leer[-1].desde)
+        inicio = max(base - overlap, limite)
     atrasados = [Intervalo(max(h.desde, limite), h.hasta) for h in sin_leer if h.hasta > limite]
-    intervalos = unir([*atrasados, Intervalo(piso, now)])
+    perdidos = [Intervalo(i.desde, min(i.hasta, now)) for i in por_releer]
+    intervalos = unir([*atrasados, *perdidos, Intervalo(inicio, now)])
     piso = next((i.desde for i in intervalos if i.hasta == now), now)
     return Plan(tuple(reversed(intervalos)), piso, Intervalo(base, limite) if base < limite else None)

@@ -22,6 +22,7 @@ from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
+from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import dias
 
 
@@ -124,6 +125,7 @@ def build(loaded: Loaded, state: Path) -> App:
     entorno = Entorno(
         database=database,
         client=partial(KlkClient, options, asyncio.Semaphore(api.max_concurrency)),
+        recibo=Recibo(state),
         pendientes=Pendientes(state),
         zona=zona,
         run_timeout_s=settings.schedule.run_timeout_s,

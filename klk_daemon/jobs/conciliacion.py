@@ -91,7 +91,7 @@ class Conciliacion:
             self._informar(conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id), fecha, conteo)
             return conteo
 
-        await sesion.cargar(igualar, lote.rechazos, ultima=False)
+        await sesion.cargar(igualar, lote.rechazos, leido=ventana.intervalo, ultima=False)
         segunda = await _leer(tienda, ventana, sesion)
 
         def certificar(con: DuckDBPyConnection) -> Conteo:

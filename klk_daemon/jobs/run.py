@@ -21,9 +21,10 @@ from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpi
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.klk.client import KlkClient
-from klk_daemon.warehouse import ejecuciones, schema
+from klk_daemon.warehouse import cobertura, ejecuciones, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
+from klk_daemon.warehouse.recibo import Perdida, Recibo
 from klk_daemon.windows import local
 
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ class Entorno:
     Attributes:
         database: the writer.
         client: makes the client of one run.
+        recibo: notes what was committed, and tells what a database has lost.
         pendientes: where ledger rows wait while the database cannot be written.
         zona: the stores' time zone.
         run_timeout_s: a run's deadline.
@@ -67,6 +69,7 @@ class Entorno:
 
     database: Database
     client: Callable[[], KlkClient]
+    recibo: Recibo
     pendientes: Pendientes
     zona: ZoneInfo
     run_timeout_s: float
@@ -152,6 +155,7 @@ class _Corrida(Generic[P]):
             self.libro, planes = done.value
             if not self._dry_run:
                 self._entorno.pendientes.olvidar()
+                self._entorno.recibo.recortar()
             partes = await self._fan_out(planes)
         await self._book([p for p in partes if p.error is not None])
         resultado = Resultado(
@@ -164,6 +168,8 @@ class _Corrida(Generic[P]):
         """The run's first transaction: repairs what an earlier run left, plans this one, books its start."""
         reloj = local(self._now, self._entorno.zona)
         schema.ensure(con, reloj)
+        if (perdida := self._entorno.recibo.comparar(con)) is not None:
+            _recuperar(con, perdida)
         pendientes = self._entorno.pendientes.escribir(con)
         reparadas = ejecuciones.reparar(con, self._trabajo.job, self._entorno.host, reloj)
         if pendientes or reparadas:
@@ -203,6 +209,7 @@ class _Corrida(Generic[P]):
             sesion = Sesion(
                 client=client,
                 database=self._entorno.database,
+                recibo=self._entorno.recibo,
                 libro=self.libro,
                 tienda=tienda,
                 now=self._now,
@@ -244,3 +251,17 @@ class _Corrida(Generic[P]):
     def _elapsed(self) -> datetime:
         """The instant now: the run's own, and what has passed since."""
         return self._now + timedelta(seconds=time.monotonic() - self._began)
+
+
+def _recuperar(con: DuckDBPyConnection, perdida: Perdida) -> None:
+    """Says what the database has lost, and has its sales read again; stock is read anew by every inventario."""
+    for ubicacion_id, intervalo in perdida.intervalos():
+        cobertura.releer(con, ubicacion_id, intervalo)
+    log.error(
+        "commits_perdidos",
+        commits=len(perdida.notas),
+        tiendas=sorted({nota.ubicacion_id for nota in perdida.notas}),
+        completa=perdida.completa,
+        motivo="the database holds less than was committed to it: a damaged write-ahead log, or an older copy",
+        remedio="ventas reads the lost intervals again; run conciliacion over the days since that copy",
+    )

@@ -15,6 +15,7 @@ from klk_daemon.jobs.outcome import Libro, log
 from klk_daemon.klk.client import KlkClient
 from klk_daemon.warehouse import ejecuciones, rechazos, schema
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.recibo import Nota, Recibo
 from klk_daemon.windows import local
 
 TOLD_ROWS = 5
@@ -26,6 +27,7 @@ class Sesion:
     Args:
         client: KLK.
         database: the writer.
+        recibo: notes each commit.
         libro: what the ledger needs.
         tienda: the store.
         now: the run's instant, UTC.
@@ -38,6 +40,7 @@ class Sesion:
         *,
         client: KlkClient,
         database: Database,
+        recibo: Recibo,
         libro: Libro,
         tienda: Tienda,
         now: datetime,
@@ -48,6 +51,7 @@ class Sesion:
         self.libro = libro
         self.now = now
         self._database = database
+        self._recibo = recibo
         self._elapsed = elapsed
         self._dry_run = dry_run
         self._parte = ResultadoTienda(tienda, Estado.EN_PROCESO, now, now)
@@ -77,6 +81,7 @@ class Sesion:
         load: Callable[[DuckDBPyConnection], Conteo],
         apartadas: Sequence[Rechazo],
         *,
+        leido: Intervalo | None = None,
         ultima: bool,
     ) -> None:
         """Commits one step in one transaction: what `load` writes, and the rows put aside.
@@ -84,6 +89,7 @@ class Sesion:
         Args:
             load: writes rows, watermark and coverage; returns what it did.
             apartadas: rows of this step that cannot be loaded.
+            leido: the sales that the step reads, for the commit receipt.
             ultima: the store's last step: its ledger row says `exitoso` in the same transaction.
 
         Raises:
@@ -92,7 +98,7 @@ class Sesion:
         """
         tienda = self._parte.tienda
 
-        def commit(con: DuckDBPyConnection) -> ResultadoTienda:
+        def commit(con: DuckDBPyConnection) -> tuple[ResultadoTienda, Nota]:
             if self._dry_run:  # nothing that an earlier transaction made is there
                 schema.ensure(con, self.reloj)
             conteo = load(con)
@@ -102,15 +108,19 @@ class Sesion:
             if ultima:
                 parte = replace(parte, estado=Estado.EXITOSO)
                 ejecuciones.guardar(con, [self.libro.ejecucion(parte)])
-            return parte
+            base_id, numero = self._recibo.sellar(con)
+            desde, hasta = (leido.desde, leido.hasta) if leido else (None, None)
+            return parte, Nota(base_id, numero, self.libro.job, tienda.id, desde, hasta)
 
         for rechazo in apartadas[:TOLD_ROWS]:
             log.warning("fila_rechazada", motivo=rechazo.motivo, fila=rechazo.fila)
         if len(apartadas) > TOLD_ROWS:
             log.warning("fila_rechazada", motivo=f"and {len(apartadas) - TOLD_ROWS} more")
-        done = await self._database.transaction(commit, keep=not self._dry_run)
+        done = await self._database.transaction(
+            commit, keep=not self._dry_run, committed=lambda value: self._recibo.anotar(value[1])
+        )
         self._parte = replace(
-            done.value,
+            done.value[0],
             espera_bd_s=self._parte.espera_bd_s + done.espera_s,
             carga_s=self._parte.carga_s + done.carga_s,
         )

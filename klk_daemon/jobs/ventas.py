@@ -43,6 +43,7 @@ class Ventas:
             marca=lectura.marca,
             ultima_venta=lectura.ultima_venta,
             cobertura=lectura.cobertura,
+            por_releer=lectura.por_releer,
             now=now,
             zona=self.zona,
             overlap=self.overlap,
@@ -89,7 +90,7 @@ class Ventas:
             )
             return conteo
 
-        await sesion.cargar(load, lote.rechazos, ultima=ultima)
+        await sesion.cargar(load, lote.rechazos, leido=ventana.intervalo, ultima=ultima)
 
 
 def _avisar(tienda: Tienda, omitido: Intervalo, zona: ZoneInfo, max_catchup_days: int) -> None:

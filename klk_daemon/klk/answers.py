@@ -17,8 +17,8 @@ from klk_daemon.klk.wire import Tipo
 
 T = TypeVar("T")
 
-# A sale line whose date is unreadable is a bad row, though its date may be missing.
-NEVER_DROPPED = frozenset({"fecha", "hora", "fecha_hora_completa"})
+# Any of them may be missing, as long as the others tell a line's date and time.
+MOMENTO = frozenset({"fecha", "hora", "fecha_hora_completa"})
 EXCERPT = 120
 
 
@@ -108,9 +108,14 @@ def _check_row(row: Any, tipo: Tipo[T]) -> T | Rechazo:
     except ValidationError as e:
         error = e.errors(include_url=False, include_context=False)[0]
         # Why the field had to be dropped says more than that it is missing now.
-        error = next((cause for cause in first if cause["loc"] == error["loc"]), error)
+        error = next((cause for cause in first if _caused(cause["loc"], error["loc"])), error)
         where = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
         return Rechazo(f"{where}: {error['msg']}" if where else error["msg"], row)
+
+
+def _caused(dropped: tuple[int | str, ...], missing: tuple[int | str, ...]) -> bool:
+    """Whether what was dropped at one place is what is missing at the other; the row as a whole lacks its time."""
+    return dropped == missing or (not missing and dropped[:1] != () and dropped[0] in MOMENTO)
 
 
 def _without(row: Any, locations: Sequence[tuple[int | str, ...]]) -> Any:
@@ -120,7 +125,7 @@ def _without(row: Any, locations: Sequence[tuple[int | str, ...]]) -> Any:
     top = {loc[0] for loc in locations if loc}
     copy: dict[str, Any] = {}
     for key, value in row.items():
-        if key not in top or key in NEVER_DROPPED:
+        if key not in top:
             copy[key] = value
             continue
         inner = [loc[1:] for loc in locations if loc and loc[0] == key and len(loc) > 2]  # noqa: PLR2004 - key, index, field

@@ -9,15 +9,23 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Intervalo, Job
 from klk_daemon.warehouse.staging import scalar
-from klk_daemon.windows import avanzar, instante, unir
+from klk_daemon.windows import avanzar, instante, restar, unir
 
 
 @dataclass(frozen=True, slots=True)
 class Lectura:
-    """What is known of one store's sales. Instants in UTC; `ultima_venta` only where there is no watermark."""
+    """What is known of one store's sales. Instants in UTC.
+
+    Attributes:
+        marca: its watermark.
+        cobertura: what was read.
+        por_releer: what was read and lost with its commits.
+        ultima_venta: the newest line held; only where there is no watermark.
+    """
 
     marca: datetime | None
     cobertura: tuple[Intervalo, ...]
+    por_releer: tuple[Intervalo, ...]
     ultima_venta: datetime | None
 
 
@@ -32,7 +40,12 @@ def leer(con: DuckDBPyConnection, ubicacion_id: str, zona: ZoneInfo) -> Lectura:
             "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = ?",
             [ubicacion_id],
         )
-    return Lectura(marca, tuple(cobertura(con, ubicacion_id)), instante(ultima, zona) if ultima is not None else None)
+    return Lectura(
+        marca=marca,
+        cobertura=tuple(cobertura(con, ubicacion_id)),
+        por_releer=tuple(_intervalos(con, "ventas_por_releer", ubicacion_id)),
+        ultima_venta=instante(ultima, zona) if ultima is not None else None,
+    )
 
 
 def _marca(con: DuckDBPyConnection, ubicacion_id: str) -> datetime | None:
@@ -46,10 +59,21 @@ def _marca(con: DuckDBPyConnection, ubicacion_id: str) -> datetime | None:
 
 def cobertura(con: DuckDBPyConnection, ubicacion_id: str) -> list[Intervalo]:
     """The intervals read, sorted."""
+    return _intervalos(con, "ventas_cobertura", ubicacion_id)
+
+
+def _intervalos(con: DuckDBPyConnection, tabla: str, ubicacion_id: str) -> list[Intervalo]:
     rows = con.execute(
-        "SELECT desde_utc, hasta_utc FROM ventas_cobertura WHERE ubicacion_id = ? ORDER BY desde_utc", [ubicacion_id]
+        f"SELECT desde_utc, hasta_utc FROM {tabla} WHERE ubicacion_id = ? ORDER BY desde_utc", [ubicacion_id]
     ).fetchall()
     return [Intervalo(desde.replace(tzinfo=UTC), hasta.replace(tzinfo=UTC)) for desde, hasta in rows]
+
+
+def releer(con: DuckDBPyConnection, ubicacion_id: str, perdido: Intervalo) -> None:
+    """Asks the next run of `ventas` to read an interval again."""
+    con.execute(
+        "INSERT INTO ventas_por_releer VALUES (?, ?, ?)", [ubicacion_id, _naive(perdido.desde), _naive(perdido.hasta)]
+    )
 
 
 def registrar(
@@ -73,6 +97,11 @@ def registrar(
     antes = cobertura(con, ubicacion_id)
     despues = unir([Intervalo(i.desde, min(i.hasta, now)) for i in [*antes, leido]])
     _reemplazar(con, ubicacion_id, antes, despues, run_id)
+    perdido = _intervalos(con, "ventas_por_releer", ubicacion_id)
+    if perdido:
+        con.execute("DELETE FROM ventas_por_releer WHERE ubicacion_id = ?", [ubicacion_id])
+        for resto in restar(perdido, leido):
+            releer(con, ubicacion_id, resto)
 
 
 def _reemplazar(

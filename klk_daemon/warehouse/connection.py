@@ -7,7 +7,9 @@ in between (contract, "What a run guarantees", 7).
 """
 
 import asyncio
+import importlib.util
 import re
+import sys
 import threading
 import time
 from collections import deque
@@ -18,13 +20,23 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import duckdb
+import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, CorridaError, Interrumpido
+from klk_daemon.warehouse.recibo import apartar_wal
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
+if importlib.util.find_spec("pandas") is None:
+    # DuckDB tries to import it for every value that is bound: 100 us of search each, 50 ms in a run. None in
+    # `sys.modules` is Python's own way to say that a module is not there.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+
 POLL_S = 0.1
+WAL_UNREADABLE = "Failure while replaying WAL"
 HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 CONFIG: dict[str, Any] = {
     # A file that DuckDB 1.0 can read, whatever version writes it.
@@ -47,9 +59,12 @@ class Done(Generic[T]):
 class _Work(Generic[T]):
     """One transaction that waits for its turn."""
 
-    def __init__(self, run: Callable[[DuckDBPyConnection], T], *, keep: bool) -> None:
+    def __init__(
+        self, run: Callable[[DuckDBPyConnection], T], *, keep: bool, committed: Callable[[T], None] | None
+    ) -> None:
         self.run = run
         self.keep = keep
+        self.committed = committed
         self.future: Future[Done[T]] = Future()
         self.queued = time.monotonic()
 
@@ -73,7 +88,13 @@ class Database:
         self._stopping = threading.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
-    async def transaction(self, run: Callable[[DuckDBPyConnection], T], *, keep: bool = True) -> Done[T]:
+    async def transaction(
+        self,
+        run: Callable[[DuckDBPyConnection], T],
+        *,
+        keep: bool = True,
+        committed: Callable[[T], None] | None = None,
+    ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
 
         A caller that is cancelled before its turn came leaves the queue. One that is cancelled while the transaction
@@ -83,12 +104,13 @@ class Database:
         Args:
             run: gets the open connection. It must bear repetition: a commit whose answer was lost may have happened.
             keep: False rolls back at the end (`--dry-run`).
+            committed: called with the value right after the commit, before anything else is written.
 
         Raises:
             BaseOcupada: another process held the file beyond `lock_timeout_s`.
             BaseFallida: it cannot be opened or written.
         """
-        work = _Work(run, keep=keep)
+        work = _Work(run, keep=keep, committed=committed)
         with self._guard:
             self._waiting.append(work)
             if not self._draining:
@@ -155,6 +177,9 @@ class Database:
             try:
                 return duckdb.connect(str(self.path), config=self._config)
             except duckdb.IOException as e:
+                if WAL_UNREADABLE in str(e) and (aside := apartar_wal(self.path)) is not None:
+                    log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
+                    continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
                     raise
                 if self._stopping.is_set():
@@ -179,11 +204,13 @@ def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT" if work.keep else "ROLLBACK")
+    if work.keep and work.committed is not None:
+        work.committed(value)
     return value
 
 
 def _translate(error: duckdb.Error, path: Path) -> CorridaError:
-    first_line = str(error).strip().splitlines()[0]
+    first_line = _first_line(error)
     lowered = first_line.lower()
     hint = ""
     if "no space left" in lowered or "disk" in lowered:
@@ -193,3 +220,7 @@ def _translate(error: duckdb.Error, path: Path) -> CorridaError:
     elif "not a valid duckdb database" in lowered:
         hint = "see database.path: this file is something else"
     return BaseFallida(f"the database {path}: {first_line}", hint=hint)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

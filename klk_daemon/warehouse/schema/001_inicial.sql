@@ -85,3 +85,10 @@ CREATE TABLE filas_rechazadas (
     primera_vez TIMESTAMP, ultima_vez TIMESTAMP, veces INTEGER, job VARCHAR, ubicacion_id VARCHAR,
     motivo VARCHAR, fila JSON
 );
+
+-- Counts commits; see warehouse/recibo.py. One row.
+CREATE TABLE ultimo_commit (base_id VARCHAR, numero BIGINT);
+INSERT INTO ultimo_commit VALUES (CAST(uuid() AS VARCHAR), 0);
+
+-- Intervals whose commits were lost: the next run of ventas reads them again.
+CREATE TABLE ventas_por_releer (ubicacion_id VARCHAR, desde_utc TIMESTAMP, hasta_utc TIMESTAMP);

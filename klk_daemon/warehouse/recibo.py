@@ -1,0 +1,128 @@
+"""The commit receipt: proof, outside the database, of what was committed to it.
+
+A torn write-ahead log opens silently with fewer transactions, and so does a restored backup. So every commit raises a
+number in the database and, once it is safely there, is noted in the state directory. A database whose number lies
+behind the newest note has lost commits; the notes say of what, so that it is read again from KLK.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from klk_daemon.domain import Intervalo, Job
+
+NAME = "commits.jsonl"
+# About three days of nineteen stores: a database loses its last commits, not its first.
+KEPT = 5000
+
+
+@checked_dataclass(frozen=True, slots=True)
+class Nota:
+    """What one commit was about: `desde` and `hasta` (UTC) are the sales that it read, if it read any."""
+
+    base_id: str
+    numero: int
+    job: Job
+    ubicacion_id: str
+    desde: datetime | None = None
+    hasta: datetime | None = None
+
+
+NOTA: TypeAdapter[Nota] = TypeAdapter(Nota)
+
+
+@dataclass(frozen=True, slots=True)
+class Perdida:
+    """Commits that the notes know and the database does not.
+
+    `completa` is False where more are missing than were kept: then not all that is missing can be named.
+    """
+
+    notas: tuple[Nota, ...]
+    completa: bool
+
+    def intervalos(self) -> list[tuple[str, Intervalo]]:
+        """The sales to read again: store and interval."""
+        return [(n.ubicacion_id, Intervalo(n.desde, n.hasta)) for n in self.notas if n.desde and n.hasta]
+
+
+class Recibo:
+    """The notes of one state directory, at `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+
+    def sellar(self, con: DuckDBPyConnection) -> tuple[str, int]:
+        """Raises the database's number, inside the transaction; its identity and the new number."""
+        row = con.execute("UPDATE ultimo_commit SET numero = numero + 1 RETURNING base_id, numero").fetchone()
+        assert row is not None  # schema.ensure has made the row
+        return str(row[0]), int(row[1])
+
+    def anotar(self, nota: Nota) -> None:
+        """Notes a commit that has happened; on disk when this returns."""
+        self._path.touch(mode=0o600)
+        with self._path.open("ab") as f:
+            f.write(NOTA.dump_json(nota) + b"\n")
+            f.flush()
+            os.fsync(f.fileno())
+
+    def comparar(self, con: DuckDBPyConnection) -> Perdida | None:
+        """What the database has lost, inside a transaction; it counts on from the newest note afterwards.
+
+        None where nothing is missing, or where the notes are of another database: a new one is no loss.
+        """
+        row = con.execute("SELECT base_id, numero FROM ultimo_commit").fetchone()
+        assert row is not None  # schema.ensure has made the row
+        base_id, numero = row
+        notas = [n for n in self._leer() if n.base_id == base_id]
+        if not notas or notas[-1].numero <= numero:
+            return None
+        perdidas = tuple(n for n in notas if n.numero > numero)
+        con.execute("UPDATE ultimo_commit SET numero = ?", [notas[-1].numero])
+        return Perdida(perdidas, completa=perdidas[0].numero == numero + 1)
+
+    def recortar(self) -> None:
+        """Drops notes that are too old to matter; complete before the old file goes."""
+        lines = self._lines()
+        if len(lines) <= 2 * KEPT:
+            return
+        partial = self._path.with_suffix(".part")
+        partial.touch(mode=0o600)
+        with partial.open("wb") as f:
+            f.write(b"\n".join(lines[-KEPT:]) + b"\n")
+            f.flush()
+            os.fsync(f.fileno())
+        partial.replace(self._path)
+
+    def _leer(self) -> list[Nota]:
+        return [NOTA.validate_json(line) for line in self._lines()]
+
+    def _lines(self) -> list[bytes]:
+        """The whole lines; one that a crash cut short is none."""
+        if not self._path.exists():
+            return []
+        *whole, _torn = self._path.read_bytes().split(b"\n")
+        return whole
+
+
+def apartar_wal(path: Path, now: datetime | None = None) -> Path | None:
+    """Puts aside the write-ahead log of a database that cannot replay it: never deleted, in case someone can.
+
+    Args:
+        path: the database file.
+        now: for the name; the time of day unless told.
+
+    Returns:
+        Where it lies now; None where there is none.
+    """
+    wal = path.with_name(path.name + ".wal")
+    if not wal.exists():
+        return None
+    aside = wal.with_name(f"{wal.name}.ilegible-{now or datetime.now(UTC):%Y%m%dT%H%M%S}")
+    wal.rename(aside)
+    return aside
