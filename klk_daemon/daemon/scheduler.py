@@ -13,6 +13,9 @@ from apscheduler.triggers.cron import CronTrigger
 
 from klk_daemon.domain import Job
 
+# A fire that is late is still one fire, and many are one.
+DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
 
 class Schedule:
     """The cron expressions of the jobs, and what is asked when they fire.
@@ -24,20 +27,36 @@ class Schedule:
     """
 
     def __init__(self, crons: Mapping[Job, str], zona: ZoneInfo, ask: Callable[[Job], None]) -> None:
+        self._zona = zona
+        self._ask = ask
         self._triggers = {job: CronTrigger.from_crontab(cron, timezone=zona) for job, cron in crons.items()}
-        # A fire that is late is still one fire, and many are one.
-        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        self._scheduler = AsyncIOScheduler(timezone=zona, job_defaults=defaults)
-        for job, trigger in self._triggers.items():
-            self._scheduler.add_job(ask, trigger, args=[job], id=str(job))
+        self._scheduler: AsyncIOScheduler | None = None
 
-    def start(self) -> None:
-        """Begins to fire; needs the running event loop."""
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs that have a time."""
+        return tuple(self._triggers)
+
+    def arm(self, now: datetime) -> None:
+        """Begins to fire from `now` on; needs the running event loop. A scheduler that was there is thrown away."""
+        self.stop()
+        self._scheduler = AsyncIOScheduler(timezone=self._zona, job_defaults=DEFAULTS)
+        for job, trigger in self._triggers.items():
+            due = self.next_after(job, now)
+            if due is not None:
+                self._scheduler.add_job(self._ask, trigger, args=[job], id=str(job), next_run_time=due)
         self._scheduler.start()
 
     def stop(self) -> None:
         """Fires no more."""
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler is not None and self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        self._scheduler = None
+
+    def late(self, limit: datetime) -> list[Job]:
+        """The jobs that should have fired before `limit` and have not, though armed."""
+        armed = self._scheduler.get_jobs() if self._scheduler is not None else []
+        return [Job(job.id) for job in armed if job.next_run_time is not None and job.next_run_time < limit]
 
     def next_after(self, job: Job, instant: datetime) -> datetime | None:
         """The first time after `instant` at which the job is due; None where it never is."""

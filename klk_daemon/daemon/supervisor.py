@@ -1,0 +1,91 @@
+"""Watches the schedule by the wall clock, independently of APScheduler.
+
+Loop timers stand still while a machine sleeps, a clock that is set back delays the next run by as much, and one
+exception inside APScheduler's wake-up stops every job while it says that it is running (architecture.md, "Traps,
+measured"). So every half minute the time that has passed by the wall clock is held against the time that has passed
+for this process, and what should have fired against what did.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from klk_daemon.daemon.scheduler import Schedule
+from klk_daemon.domain import Job
+from klk_daemon.errors import KlkError
+
+log = structlog.get_logger()
+
+TICK_S = 30.0
+# Clocks are nudged by a second or two all the time.
+JUMP = timedelta(seconds=10)
+# How long after its time a job may still be waiting for the schedule to fire it.
+LATE = timedelta(seconds=60)
+
+
+class Supervisor:
+    """Notices sleep, clock jumps and a dead schedule, and mends what can be mended.
+
+    Args:
+        schedule: what it watches.
+        ask: asks for a run of a job: makes up once what was missed.
+        now: the wall clock, UTC.
+        elapsed: seconds that have passed for this process (monotonic).
+    """
+
+    def __init__(self, schedule: Schedule, ask: Callable[[Job], None], *, now: datetime, elapsed: float) -> None:
+        self._schedule = schedule
+        self._ask = ask
+        self._now = now
+        self._elapsed = elapsed
+        self._rearmed = False
+
+    def check(self, *, now: datetime, elapsed: float) -> None:
+        """One look, at the wall clock's `now` and the process's `elapsed` seconds.
+
+        Raises:
+            KlkError: the schedule does not fire although it was armed anew: only a new process helps.
+        """
+        jump = (now - self._now) - timedelta(seconds=elapsed - self._elapsed)
+        before, self._now, self._elapsed = self._now, now, elapsed
+        if abs(jump) > JUMP:
+            log.warning(
+                "reloj_salto", segundos=round(jump.total_seconds()), sentido="adelante" if jump > JUMP else "atras"
+            )
+            self._make_up(before, now)
+            self._schedule.arm(now)
+            return
+        late = self._schedule.late(now - LATE)
+        if not late:
+            self._rearmed = False
+            return
+        if self._rearmed:
+            raise KlkError(
+                f"the schedule does not fire ({', '.join(late)}), though it was armed anew",
+                hint="the process ends, for the service manager to start it again",
+            )
+        log.error("planificador_rearmado", jobs=[str(job) for job in late])
+        for job in late:
+            self._ask(job)
+        self._schedule.arm(now)
+        self._rearmed = True
+
+    def _make_up(self, before: datetime, now: datetime) -> None:
+        """Asks once for each job that was due while the machine slept, or the clock passed over its time."""
+        for job in self._schedule.jobs:
+            if self._schedule.missed(job, before, now):
+                self._ask(job)
+
+
+async def watch(supervisor: Supervisor, clock: Callable[[], datetime]) -> None:
+    """Looks every half minute, for ever.
+
+    Raises:
+        KlkError: see `Supervisor.check`.
+    """
+    while True:
+        await asyncio.sleep(TICK_S)
+        supervisor.check(now=clock(), elapsed=time.monotonic())

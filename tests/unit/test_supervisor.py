@@ -1,0 +1,93 @@
+"""The supervisor: sleep, clock jumps, and a schedule that stopped firing."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from klk_daemon.daemon.scheduler import Schedule
+from klk_daemon.daemon.supervisor import Supervisor
+from klk_daemon.domain import Job
+from klk_daemon.errors import KlkError
+
+CARACAS = ZoneInfo("America/Caracas")
+# 12:10 in the stores; far ahead, so that the real clock fires nothing.
+NOON = datetime(2095, 11, 17, 16, 10, tzinfo=UTC)
+CRONS = {Job.INVENTARIO: "0,30 * * * *", Job.VENTAS: "5,35 * * * *"}
+
+
+class World:
+    """A schedule at NOON, its supervisor, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Job] = []
+        self.schedule = Schedule(CRONS, CARACAS, self.asked.append)
+        self.supervisor = Supervisor(self.schedule, self.asked.append, now=NOON, elapsed=100.0)
+
+    def check(self, *, wall_s: float, elapsed_s: float) -> list[dict[str, object]]:
+        """One look after so many seconds by the wall clock and for the process; what it logs."""
+        with capture_logs() as events:
+            self.supervisor.check(now=NOON + timedelta(seconds=wall_s), elapsed=100.0 + elapsed_s)
+        return [dict(e) for e in events]
+
+
+@pytest.fixture(name="world")
+async def _world() -> AsyncIterator[World]:
+    structlog.reset_defaults()
+    world = World()
+    world.schedule.arm(NOON)
+    yield world
+    world.schedule.stop()
+
+
+async def test_quiet(world: World) -> None:
+    """While both clocks agree and nothing is late, it says and asks nothing."""
+    assert world.check(wall_s=30, elapsed_s=30) == []
+    assert world.check(wall_s=61, elapsed_s=60) == []
+    assert world.asked == []
+
+
+async def test_sleep_is_made_up_once(world: World) -> None:
+    """Three hours of sleep are six missed fires of each job: one run of each, and `reloj_salto`."""
+    (event,) = world.check(wall_s=3 * 3600, elapsed_s=30)
+    assert event["event"] == "reloj_salto"
+    assert event["segundos"] == 3 * 3600 - 30
+    assert event["sentido"] == "adelante"
+    assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+    assert world.check(wall_s=3 * 3600 + 30, elapsed_s=60) == []
+    assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+
+
+async def test_sleep_over_one_fire(world: World) -> None:
+    """A sleep over 12:30 alone makes up inventario alone."""
+    world.check(wall_s=22 * 60, elapsed_s=30)
+    assert world.asked == [Job.INVENTARIO]
+
+
+async def test_clock_set_back_arms_anew(world: World) -> None:
+    """A clock set back an hour asks for nothing, and does not delay the next fire by the hour."""
+    (event,) = world.check(wall_s=-3600, elapsed_s=30)
+    assert event["sentido"] == "atras"
+    assert world.asked == []
+    assert world.schedule.late(NOON - timedelta(minutes=39)) == [Job.INVENTARIO]  # it is armed for 11:30
+
+
+async def test_dead_schedule(world: World) -> None:
+    """A schedule that does not fire is armed anew and its jobs asked for; if that does not help, it raises."""
+    assert world.check(wall_s=1200 + 50, elapsed_s=1200 + 50) == []  # 12:30:50: it may be a little late
+    (event,) = world.check(wall_s=1200 + 80, elapsed_s=1200 + 80)
+    assert event["event"] == "planificador_rearmado"
+    assert world.asked == [Job.INVENTARIO]
+    with pytest.raises(KlkError, match="does not fire"):  # 12:36:20, and nothing came at 12:35
+        world.check(wall_s=1200 + 380, elapsed_s=1200 + 380)
+
+
+async def test_recovered_schedule(world: World) -> None:
+    """A schedule that fires again after it was armed anew gets another chance the next time."""
+    world.check(wall_s=1280, elapsed_s=1280)
+    assert world.check(wall_s=1310, elapsed_s=1310) == []
+    (event,) = world.check(wall_s=1200 + 380, elapsed_s=1200 + 380)
+    assert event["event"] == "planificador_rearmado"
