@@ -2,12 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from klk_daemon import __version__, logs
@@ -16,7 +16,7 @@ from klk_daemon.errors import ConfigError
 from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
-from klk_daemon.jobs.run import Entorno, Trabajo
+from klk_daemon.jobs.run import Entorno, Trabajo, nothing
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
@@ -24,6 +24,9 @@ from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import dias
+
+if TYPE_CHECKING:
+    from klk_daemon.daemon.scheduler import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,21 @@ class App:
         """
         folder = Path(self.settings.logs.dir)
         logs.setup(folder, level=self.settings.logs.level, zona=self.zona, console=console)
+
+    def schedule(self, ask: Callable[[Job], None] = nothing) -> "Schedule":
+        """When the jobs run; nothing fires before it is armed. `ask` is called with a job that is due."""
+        from klk_daemon.daemon.scheduler import Schedule  # noqa: PLC0415 - APScheduler, which a trigger does without
+
+        crons = self.settings.schedule
+        return Schedule(
+            {
+                Job.INVENTARIO: crons.inventario,
+                Job.VENTAS: crons.ventas,
+                Job.CONCILIACION: crons.conciliacion,
+            },
+            self.zona,
+            ask,
+        )
 
     def elegir(self, ids: Collection[str]) -> tuple[Tienda, ...]:
         """The active stores, or those of them that are named.

@@ -15,7 +15,6 @@ from klk_daemon import logs
 from klk_daemon.bootstrap.app import App
 from klk_daemon.daemon.instance import only_instance
 from klk_daemon.daemon.lifecycle import serve
-from klk_daemon.daemon.scheduler import Schedule
 from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
 from klk_daemon.errors import CorridaError
@@ -45,16 +44,11 @@ class _Daemon:
     def __init__(self, app: App, clock: Callable[[], datetime]) -> None:
         self._app = app
         self._clock = clock
-        crons = app.settings.schedule
-        self._crons = {
-            Job.INVENTARIO: crons.inventario,
-            Job.VENTAS: crons.ventas,
-            Job.CONCILIACION: crons.conciliacion,
-        }
-        self._workers = {job: Worker(job, partial(self._run, job)) for job in self._crons}
+        self._schedule = app.schedule(lambda job: self._workers[job].ask())
+        self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
 
     async def serve(self) -> None:
-        schedule = Schedule(self._crons, self._app.zona, lambda job: self._workers[job].ask())
+        schedule = self._schedule
         last_runs = await self._last_runs()
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
         began = min(last_runs.values(), default=self._clock())
@@ -63,7 +57,7 @@ class _Daemon:
             workers=self._workers,
             schedule=schedule,
             database=self._app.database,
-            due=[job for job in self._crons if schedule.missed(job, last_runs.get(job), self._clock())],
+            due=[job for job in schedule.jobs if schedule.missed(job, last_runs.get(job), self._clock())],
             clock=self._clock,
         )
 

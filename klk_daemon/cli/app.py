@@ -135,11 +135,13 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 
 def _register() -> None:
-    from klk_daemon.cli import config, demo, run, simulate, status, trigger
+    from klk_daemon.cli import config, demo, history, run, simulate, status, trigger
 
     app.command("run")(run.run)
     app.command("trigger")(trigger.trigger)
     app.command("status")(status.status)
+    app.command("runs")(history.runs)
+    app.command("certificados")(history.certificados)
     app.command("simulate")(simulate.simulate)
     app.command("demo")(demo.demo)
     app.add_typer(config.app, name="config")

@@ -53,7 +53,7 @@ def parse(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
 
 def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
     try:
-        answer = json.loads(body)
+        answer = json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError) as e:  # UnicodeDecodeError is a ValueError
         found = " ".join(body[:EXCERPT].decode("utf-8", "replace").split()) or "nothing"
         raise RespuestaInvalida(
@@ -69,7 +69,7 @@ def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
     filas: list[T] = []
     rechazos: list[Rechazo] = []
     for row in rows or ():
-        checked = _check_row(_mend_text(row), tipo)
+        checked = _check_row(row, tipo)
         if isinstance(checked, Rechazo):
             rechazos.append(checked)
         else:
@@ -97,6 +97,7 @@ def _check(answer: Mapping[str, Any], rows: int | None, tipo: Tipo[T], what: str
 def _check_row(row: Any, tipo: Tipo[T]) -> T | Rechazo:
     """The row as checked; an optional field that cannot be read counts as missing."""
     try:
+        row = _mend_text(row)
         return tipo.row.validate_json(json.dumps(row))
     except ValidationError as e:
         first = e.errors(include_url=False, include_context=False)
@@ -132,6 +133,14 @@ def _without(row: Any, locations: Sequence[tuple[int | str, ...]]) -> Any:
         if inner and isinstance(value, list):
             copy[key] = [_without(item, [i[1:] for i in inner if i[0] == n]) for n, item in enumerate(value)]
     return copy
+
+
+def _integer(digits: str) -> int | float:
+    """Python refuses to read thousands of digits; infinity is refused where a number is needed, and nowhere else."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def _mend_text(value: Any) -> Any:

@@ -24,6 +24,14 @@ TIPOS = {
     "cantidad": "DECIMAL(18, 4)",
 }
 FICHA = ("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca")
+# An article that two warehouses list is taken from the last.
+ULTIMA = "n.rowid IN (SELECT max(rowid) FROM lote GROUP BY codigo_producto)"
+# The id of a product first seen in KLK (legacy-db.md): uuid5(NAMESPACE_DNS, "producto_" + codigo), which is the first
+# 128 bits of the SHA-1 but for a version and a variant. Known products keep theirs: look up by `codigo`.
+PRODUCTO_ID = (
+    "sha[1:8] || '-' || sha[9:12] || '-5' || sha[14:16] || '-'"
+    " || translate(sha[17], '0123456789abcdef', '89ab89ab89ab89ab') || sha[18:20] || '-' || sha[21:32]"
+)
 
 
 def cargar(
@@ -81,42 +89,26 @@ def _revisar(con: DuckDBPyConnection, tienda: Tienda, almacen: str, articulos: i
 
 
 def _productos(con: DuckDBPyConnection, now: datetime) -> None:
-    """Brings the catalogue up to date. An article that two warehouses list is taken from the last."""
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE ficha AS SELECT * EXCLUDE (orden) FROM"
-        " (SELECT *, row_number() OVER (PARTITION BY codigo_producto ORDER BY rowid DESC) AS orden FROM lote)"
-        " WHERE orden = 1"
-    )
+    """Brings the catalogue up to date."""
     distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)
     # KLK tells no cost: the price stands in, but never over a cost that another source wrote.
     con.execute(
         f"UPDATE productos AS p SET {', '.join(f'{c} = n.{c}' for c in FICHA)}, precio_venta = n.precio,"
         " costo_promedio = CASE WHEN p.costo_promedio IS NULL OR p.costo_promedio IS NOT DISTINCT FROM p.precio_venta"
         " THEN n.precio ELSE p.costo_promedio END, updated_at = ?"
-        f" FROM ficha AS n WHERE p.codigo = n.codigo_producto AND ({distinta}"
+        f" FROM lote AS n WHERE {ULTIMA} AND p.codigo = n.codigo_producto AND ({distinta}"
         " OR p.precio_venta IS DISTINCT FROM n.precio)",
         [now],
     )
-    nuevos = con.execute(
-        "SELECT codigo_producto FROM ficha WHERE codigo_producto NOT IN (SELECT codigo FROM productos)"
-    ).fetchall()
-    if nuevos:
-        ids = [{"codigo": codigo, "id": producto_id(codigo)} for (codigo,) in nuevos]
-        stage(con, "nuevos", ids, {"codigo": "VARCHAR", "id": "VARCHAR"})
-        con.execute(
-            f"INSERT INTO productos (id, codigo, {', '.join(FICHA)}, costo_promedio, precio_venta, activo,"
-            f" es_perecedero, created_at, updated_at) SELECT i.id, i.codigo, {', '.join('n.' + c for c in FICHA)},"
-            " n.precio, n.precio, true, false, $now, $now"
-            " FROM nuevos AS i JOIN ficha AS n ON n.codigo_producto = i.codigo ORDER BY i.codigo",
-            {"now": now},
-        )
-        con.execute("DROP TABLE nuevos")
-    con.execute("DROP TABLE ficha")
-
-
-def producto_id(codigo: str) -> str:
-    """The id of a product first seen in KLK (legacy-db.md); known ones keep theirs, so look up by `codigo`."""
-    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"producto_{codigo}"))
+    con.execute(
+        f"INSERT INTO productos (id, codigo, {', '.join(FICHA)}, costo_promedio, precio_venta, activo,"
+        f" es_perecedero, created_at, updated_at) SELECT {PRODUCTO_ID}, codigo_producto, {', '.join(FICHA)},"
+        " precio, precio, true, false, $now, $now"
+        " FROM (SELECT *, sha1($dns || encode('producto_' || codigo_producto)) AS sha FROM lote AS n"
+        f"  WHERE {ULTIMA} AND NOT EXISTS (SELECT 1 FROM productos AS p WHERE p.codigo = n.codigo_producto))"
+        " ORDER BY codigo_producto",
+        {"now": now, "dns": uuid.NAMESPACE_DNS.bytes},
+    )
 
 
 def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
