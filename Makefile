@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format bench lock clean
+.PHONY: help demo run test soak mutants lint format bench lock duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
 
 test: lint  ## linters, type check and the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.dev  ## long simulations and crash tests (SEEDS=…, KILLS=…)
+	SEEDS=$(or $(SEEDS),50) KILLS=$(or $(KILLS),500) $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+
+mutants: $(VENV)/.dev  ## plants the classic mistakes: the simulation must catch each
+	$(BIN)/python -m pytest -m mutants --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy and the layers
 	$(BIN)/ruff check .
@@ -41,8 +47,10 @@ lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB sta
 	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
 	$(COMPILE) pyproject.toml --group dev --group build --constraint requirements.lock -o requirements-dev.lock
 
+duckdb1: $(VENV)-duckdb1/.done  ## the oldest DuckDB that must read our files, for its tests
+
 clean:  ## removes what make has made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-duckdb1 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -55,4 +63,9 @@ $(VENV)/.base: requirements.lock requirements-build.lock pyproject.toml | $(VENV
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.base
 	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+$(VENV)-duckdb1/.done: tests/duckdb1/requirements.lock
+	$(PYTHON) -m venv $(VENV)-duckdb1
+	$(VENV)-duckdb1/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
 	@touch $@
