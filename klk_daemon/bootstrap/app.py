@@ -18,7 +18,7 @@ from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.run import Entorno, Trabajo, nothing
 from klk_daemon.jobs.ventas import Ventas
-from klk_daemon.klk.client import ClientOptions, KlkClient
+from klk_daemon.klk.client import ClientOptions, KlkClient, tell_retries
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
@@ -125,6 +125,7 @@ def build(loaded: Loaded, state: Path) -> App:
         key = "serve" if settings.database.serve else "path"
         raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
+    tell_retries()
     zona = ZoneInfo(settings.schedule.timezone)
     database = Database(
         Path(settings.database.path),

@@ -15,12 +15,15 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import stamina
+import stamina.instrumentation
+import structlog
 
 from klk_daemon.domain import Ventana
 from klk_daemon.errors import ApiError, ConexionFallida, RespuestaDeError, RespuestaInvalida, TiempoAgotado
 from klk_daemon.klk import wire
 from klk_daemon.klk.answers import Respuesta, parse
 
+log = structlog.get_logger()
 T = TypeVar("T")
 
 MIB = 1024 * 1024
@@ -183,9 +186,11 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment - datetime.now(moment.tzinfo or UTC)).total_seconds())
+    if moment.tzinfo is None:  # `-0000`: UTC, by RFC 5322
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _tls(base_url: str) -> ssl.SSLContext:
@@ -193,3 +198,19 @@ def _tls(base_url: str) -> ssl.SSLContext:
     if base_url.startswith("https:"):
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def tell_retries() -> None:
+    """Has every retry of this process logged as `reintento` (contract, "Logs")."""
+    stamina.instrumentation.set_on_retry_hooks([_tell_retry])
+
+
+def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    error = details.caused_by
+    log.warning(
+        "reintento",
+        intento=details.retry_num + 1,
+        espera_s=round(details.wait_for, 2),
+        error_tipo=error.error_tipo if isinstance(error, ApiError) else None,
+        error=str(error),
+    )

@@ -6,6 +6,7 @@ precision), which the database casts to the column's type.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from klk_daemon.domain import Lote, Ventana
@@ -23,6 +24,7 @@ MESES = (
 )
 
 
+@lru_cache(maxsize=1 << 14)  # the warehouses of a run list the same articles, categories and brands
 def texto(value: str | None) -> str | None:
     """Trimmed text; None where it is missing, empty or `N/A` (klk-api.md, "An article")."""
     value = value.strip() if value else None

@@ -105,8 +105,7 @@ def _productos(con: DuckDBPyConnection, now: datetime) -> None:
         f" es_perecedero, created_at, updated_at) SELECT {PRODUCTO_ID}, codigo_producto, {', '.join(FICHA)},"
         " precio, precio, true, false, $now, $now"
         " FROM (SELECT *, sha1($dns || encode('producto_' || codigo_producto)) AS sha FROM lote AS n"
-        f"  WHERE {ULTIMA} AND NOT EXISTS (SELECT 1 FROM productos AS p WHERE p.codigo = n.codigo_producto))"
-        " ORDER BY codigo_producto",
+        f"  WHERE {ULTIMA} AND NOT EXISTS (SELECT 1 FROM productos AS p WHERE p.codigo = n.codigo_producto))",
         {"now": now, "dns": uuid.NAMESPACE_DNS.bytes},
     )
 
@@ -146,7 +145,7 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
         " costo_promedio, valor_inventario, ultima_actualizacion)"
         " SELECT $ubicacion, n.almacen_codigo, n.producto_id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now"
         " FROM nuevo AS n WHERE NOT EXISTS (SELECT 1 FROM stock_actual AS a"
-        f" WHERE a.ubicacion_id = $ubicacion AND {mismo}) ORDER BY n.almacen_codigo, n.codigo_producto",
+        f" WHERE a.ubicacion_id = $ubicacion AND {mismo})",
         parametros,
     )
     con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
