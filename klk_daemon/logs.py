@@ -23,8 +23,8 @@ from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError
 
 NAME = re.compile(r"klk_[a-z]+_(?P<day>\d{8})\.log(?:\.gz)?")
-# Libraries that say too much at INFO, and what they say at ERROR comes back to us as an exception.
-QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock", "stamina")
+# Libraries that say too much at INFO.
+QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock")
 
 
 def setup(
@@ -70,7 +70,7 @@ def setup(
     root.addHandler(terminal)
     root.setLevel(min(files.level, terminal.level))
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.CRITICAL if name == "stamina" else logging.WARNING)
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
