@@ -24,7 +24,7 @@ from klk_daemon.errors import ConfigError
 
 NAME = re.compile(r"klk_[a-z]+_(?P<day>\d{8})\.log(?:\.gz)?")
 # Libraries that say too much at INFO.
-QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock")
+QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock", "uvicorn")
 
 
 def setup(

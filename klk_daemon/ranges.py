@@ -3,11 +3,35 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from klk_daemon.domain import Intervalo, Modo, Rango
+from klk_daemon.domain import Intervalo, Job, Modo, Rango
 from klk_daemon.errors import ConfigError
 from klk_daemon.windows import MEDIANOCHE, dia, dias, instante, local
 
 EXPECTED = "expected a date (2025-11-17) or a date and time (2025-11-17T12:30), store-local"
+
+
+def pedido(
+    job: Job, desde: str | None, hasta: str | None, *, completo: bool, zona: ZoneInfo, now: datetime
+) -> Rango | None:
+    """What the options of `trigger` ask for; None where they name no range.
+
+    Raises:
+        ConfigError: they do not go with each other, or with the job.
+    """
+    if (desde or hasta) and job is Job.INVENTARIO:
+        raise ConfigError(f"--desde and --hasta do not go with {job}", hint="they are for ventas and conciliacion")
+    if completo and job is not Job.VENTAS:
+        raise ConfigError(f"--completo does not go with {job}", hint="it is for ventas")
+    if completo and desde:
+        raise ConfigError("--completo and --desde exclude each other", hint="choose one")
+    if hasta and not desde:
+        raise ConfigError("--hasta needs --desde", hint="say from when")
+    if completo:
+        return hoy(zona=zona, now=now)
+    if not desde:
+        return None
+    rango = a_mano(desde, hasta, zona=zona, now=now)
+    return dias_enteros(rango, zona=zona, now=now) if job is Job.CONCILIACION else rango
 
 
 def a_mano(desde: str, hasta: str | None, *, zona: ZoneInfo, now: datetime) -> Rango:

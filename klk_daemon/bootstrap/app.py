@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,10 @@ from klk_daemon.errors import ConfigError
 from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
+from klk_daemon.jobs.pausas import Pausas
 from klk_daemon.jobs.run import Entorno, Trabajo, nothing
 from klk_daemon.jobs.ventas import Ventas
-from klk_daemon.klk.client import ClientOptions, KlkClient, tell_retries
+from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
@@ -27,6 +28,15 @@ from klk_daemon.windows import dias
 
 if TYPE_CHECKING:
     from klk_daemon.daemon.scheduler import Schedule
+    from klk_daemon.klk.client import KlkClient
+
+
+# Told of each request to KLK: what happened ("answered", "failed", "retried"), its error_tipo, its seconds.
+Observer = Callable[[str, str, float], None]
+
+
+def nothing_asked(_what: str, _error_tipo: str, _seconds: float) -> None:
+    """The observer of those who do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,8 @@ class App:
     database: Database
     entorno: Entorno
     locks: JobLocks
-    tiendas: tuple[Tienda, ...] = field(default=())
+    pausas: Pausas
+    tiendas: tuple[Tienda, ...]
 
     def setup_logs(self, *, console: str | None = None) -> None:
         """Logging for this process. `console`: least severe level on stderr, where it differs from the files'.
@@ -54,16 +65,12 @@ class App:
         """When the jobs run; nothing fires before it is armed. `ask` is called with a job that is due."""
         from klk_daemon.daemon.scheduler import Schedule  # noqa: PLC0415 - APScheduler, which a trigger does without
 
+        return Schedule(self.crons(), self.zona, ask)
+
+    def crons(self) -> dict[Job, str]:
+        """Job to cron expression, in the order in which jobs that are due together begin."""
         crons = self.settings.schedule
-        return Schedule(
-            {
-                Job.INVENTARIO: crons.inventario,
-                Job.VENTAS: crons.ventas,
-                Job.CONCILIACION: crons.conciliacion,
-            },
-            self.zona,
-            ask,
-        )
+        return {Job.INVENTARIO: crons.inventario, Job.VENTAS: crons.ventas, Job.CONCILIACION: crons.conciliacion}
 
     def elegir(self, ids: Collection[str]) -> tuple[Tienda, ...]:
         """The active stores, or those of them that are named.
@@ -109,12 +116,14 @@ class App:
         )
 
 
-def build(loaded: Loaded, state: Path) -> App:
+def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: Observer = nothing_asked) -> App:
     """The objects, for settings that can be run. Opens nothing yet.
 
     Args:
         loaded: the settings.
         state: the state directory; made where it is missing.
+        before: the objects that these take the place of: its database is kept, as one file must have one writer.
+        observer: is told of each request to KLK.
 
     Raises:
         ConfigError: there is no store, no address, or no state directory.
@@ -125,13 +134,30 @@ def build(loaded: Loaded, state: Path) -> App:
         key = "serve" if settings.database.serve else "path"
         raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
-    tell_retries()
     zona = ZoneInfo(settings.schedule.timezone)
-    database = Database(
-        Path(settings.database.path),
-        lock_timeout_s=settings.database.lock_timeout_s,
-        memory_limit=settings.database.memory_limit,
+    path = Path(settings.database.path)
+    database = before.database if before is not None and before.database.path == path else Database(path)
+    database.configure(lock_timeout_s=settings.database.lock_timeout_s, memory_limit=settings.database.memory_limit)
+    entorno = Entorno(
+        database=database,
+        client=partial(_client, settings, asyncio.Semaphore(settings.api.max_concurrency), observer),
+        recibo=Recibo(state),
+        pendientes=Pendientes(state),
+        zona=zona,
+        run_timeout_s=settings.schedule.run_timeout_s,
+        host=socket.gethostname(),
+        version=__version__,
     )
+    tiendas = tuple(Tienda(t.id, t.nombre, t.sucursal, t.almacenes, t.activa) for t in settings.tiendas)
+    return App(settings, state, zona, database, entorno, JobLocks(state), Pausas(state), tiendas)
+
+
+def _client(settings: Settings, slots: asyncio.Semaphore, observer: Observer) -> "KlkClient":
+    """The client of one run. Its libraries take 60 ms to load: a run does that while its database is opened."""
+    with lean_imports():
+        from klk_daemon.klk.client import ClientOptions, KlkClient, tell_retries  # noqa: PLC0415
+
+    tell_retries(observer)
     api = settings.api
     options = ClientOptions(
         base_url=api.base_url,
@@ -141,15 +167,4 @@ def build(loaded: Loaded, state: Path) -> App:
         retry_attempts=api.retry_attempts,
         retry_max_wait_s=api.retry_max_wait_s,
     )
-    entorno = Entorno(
-        database=database,
-        client=partial(KlkClient, options, asyncio.Semaphore(api.max_concurrency)),
-        recibo=Recibo(state),
-        pendientes=Pendientes(state),
-        zona=zona,
-        run_timeout_s=settings.schedule.run_timeout_s,
-        host=socket.gethostname(),
-        version=__version__,
-    )
-    tiendas = tuple(Tienda(t.id, t.nombre, t.sucursal, t.almacenes, t.activa) for t in settings.tiendas)
-    return App(settings, state, zona, database, entorno, JobLocks(state), tiendas)
+    return KlkClient(options, slots, observer)

@@ -1,6 +1,9 @@
-"""What the daemon needs on top of a run: its place, its schedule, its workers."""
+"""What the daemon needs on top of a run: its place, its schedule, its workers, its server."""
 
 import asyncio
+import json
+import os
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,65 +13,119 @@ from pathlib import Path
 
 import structlog
 from duckdb import DuckDBPyConnection
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
-from klk_daemon import logs
-from klk_daemon.bootstrap.app import App
-from klk_daemon.daemon.instance import only_instance
+from klk_daemon import __version__, logs
+from klk_daemon.bootstrap.app import App, Observer
+from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.daemon.instance import HTTP_FILE, only_instance
 from klk_daemon.daemon.lifecycle import serve
+from klk_daemon.daemon.notify import Notifier
 from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
-from klk_daemon.errors import CorridaError
+from klk_daemon.errors import ConfigError, CorridaError
+from klk_daemon.jobs.run import nothing
 from klk_daemon.jobs.trigger import en_turno
+from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import queries, schema
+from klk_daemon.web import app as web
+from klk_daemon.web import server
+from klk_daemon.web.auth import token
 from klk_daemon.windows import instante, local
 
 log = structlog.get_logger()
 
 
-async def run_daemon(app: App, *, clock: Callable[[], datetime]) -> None:
+async def run_daemon(
+    build: Callable[[App | None, Observer], App],
+    *,
+    clock: Callable[[], datetime],
+    on_app: Callable[[App], None] = nothing,
+    on_listen: Callable[[str], None] = nothing,
+) -> None:
     """Runs the daemon until it is told to stop.
 
     Args:
-        app: the objects of a run.
+        build: makes the objects of a run from the configuration as it is now; gets those that they replace, and who
+            is told of requests.
         clock: tells the time, UTC.
+        on_app: is handed each set of objects that comes into force.
+        on_listen: is told the server's address.
 
     Raises:
         OcupadoError: one runs already on this state directory.
-        ConfigError: the database needs `db migrate`, or is a newer version's.
+        ConfigError: the configuration is wrong, or the database needs `db migrate` or is a newer version's.
     """
+    metrics = Metrics(CollectorRegistry(), version=__version__)
+    app = build(None, metrics.asked)
+    on_app(app)
     with only_instance(app.state):
-        await _Daemon(app, clock).serve()
+        await _Daemon(app, build, on_app, on_listen, metrics, clock).serve()
 
 
 class _Daemon:
-    def __init__(self, app: App, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: App,
+        build: Callable[[App | None, Observer], App],
+        on_app: Callable[[App], None],
+        on_listen: Callable[[str], None],
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._app = app
+        self._build = build
+        self._on_app = on_app
+        self._on_listen = on_listen
+        self._metrics = metrics
         self._clock = clock
-        self._schedule = app.schedule(lambda job: self._workers[job].ask())
+        self._notifier = Notifier(os.environ)
+        self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
+        self._backend = Backend(lambda: self._app, metrics, clock)
 
     async def serve(self) -> None:
-        schedule = self._schedule
         last_runs = await self._last_runs()
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
-        began = min(last_runs.values(), default=self._clock())
-        last_runs.setdefault(Job.CONCILIACION, began)
-        await serve(
-            workers=self._workers,
-            schedule=schedule,
-            database=self._app.database,
-            due=[job for job in schedule.jobs if schedule.missed(job, last_runs.get(job), self._clock())],
-            clock=self._clock,
-        )
+        last_runs.setdefault(Job.CONCILIACION, min(last_runs.values(), default=self._clock()))
+        listening = self._listen()
+        try:
+            await serve(
+                workers=self._workers,
+                schedule=self._schedule,
+                ask=self._ask,
+                due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
+                clock=self._clock,
+                notifier=self._notifier,
+                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                orders=self._backend.orders,
+                reload=self._reload,
+                stopping=self._stop_waiting,
+            )
+        finally:
+            (self._app.state / HTTP_FILE).unlink(missing_ok=True)
+
+    def _stop_waiting(self) -> None:
+        self._app.database.stop_waiting()
+
+    def _ask(self, job: Job) -> None:
+        """A job is due; a paused one is left alone."""
+        if job in self._app.pausas.vigentes(self._clock()):
+            log.info("pausado", job=str(job))
+        else:
+            self._workers[job].ask()
 
     async def _run(self, job: Job) -> None:
         app = self._app
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        await en_turno(
+        resultado = await en_turno(
             app.trabajo(job), app.elegir(()), app.entorno, app.locks, clock=self._clock, inventario_wait_s=wait_s
         )
+        self._metrics.ended(resultado)
+        self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await asyncio.to_thread(
             logs.tidy,
             Path(app.settings.logs.dir),
@@ -99,3 +156,48 @@ class _Daemon:
             log.warning("bd_no_leida", error_tipo=e.error_tipo, error=str(e))
             return {}
         return {Job(job): instante(inicio, zona) for job, inicio in inicios.items() if job in set(Job)}
+
+    def _reload(self) -> None:
+        """Takes a new configuration; a bad one is refused, and the old one stays in force."""
+        self._notifier.reloading()
+        try:
+            app = self._build(self._app, self._metrics.asked)
+            app.elegir(())
+            self._on_app(app)
+        except ConfigError as e:
+            log.error("configuracion_rechazada", error=str(e))  # noqa: TRY400 - not a bug, no traceback
+        else:
+            self._app = app
+            self._schedule.configure(app.crons(), app.zona)
+            self._schedule.arm(self._clock())
+            log.info("configuracion_recargada", tiendas=[t.id for t in app.tiendas if t.activa])
+        self._notifier.ready("running")
+
+    def _listen(self) -> socket.socket | None:
+        """The server's socket, and where commands find it. Without one the jobs run all the same."""
+        http = self._app.settings.http
+        if not http.enabled:
+            return None
+        try:
+            listening = server.listen(http.host, http.port)
+        except ConfigError as e:
+            log.error("http_no_disponible", error=str(e))  # noqa: TRY400 - not a bug, no traceback
+            return None
+        host, port, *_ = listening.getsockname()
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        path = self._app.state / HTTP_FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        log.info("http_iniciado", url=url)
+        self._on_listen(url)
+        return listening
+
+    def _web(self) -> ASGIApp:
+        http = self._app.settings.http
+        return web.build(
+            self._backend,
+            self._metrics.registry,
+            token=token(self._app.state),
+            host=http.host,
+            allowed_hosts=http.allowed_hosts,
+        )

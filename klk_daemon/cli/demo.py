@@ -55,7 +55,8 @@ async def _demo(folder: Path, *, once: bool) -> int:
     async with Simulador(Mundo(seed=1)) as simulador:
         config = folder / "klk.toml"
         config.write_text(
-            f'[api]\nbase_url = "{simulador.url}"\n[database]\npath = "demo.db"\n[logs]\ndir = "logs"\n{TIENDAS}',
+            f'[api]\nbase_url = "{simulador.url}"\n'
+            f'[database]\npath = "demo.db"\n[logs]\ndir = "logs"\n[http]\nport = 0\n{TIENDAS}',
             encoding="utf-8",
         )
         app = build(load(config, env={}), folder / "state")
@@ -64,8 +65,13 @@ async def _demo(folder: Path, *, once: bool) -> int:
         try:
             if once:
                 return await _once(app)
-            typer.echo("Ctrl-C ends it")
-            await run_daemon(app, clock=_now)
+            await run_daemon(
+                lambda before, observer: build(
+                    load(config, env={}), folder / "state", before=before or app, observer=observer
+                ),
+                clock=_now,
+                on_listen=lambda url: typer.echo(f"dashboard: {url}\nCtrl-C ends it"),
+            )
             return 0
         finally:
             app.database.close()
@@ -77,9 +83,10 @@ def _now() -> datetime:
 
 async def _once(app: "App") -> int:
     """Both jobs, then what the database holds of each store."""
+    from klk_daemon.cli.summary import summary
     from klk_daemon.cli.text import table
-    from klk_daemon.cli.trigger import summary
     from klk_daemon.domain import Job
+    from klk_daemon.jobs.document import document
     from klk_daemon.jobs.trigger import en_turno
     from klk_daemon.warehouse.queries import existencias
 
@@ -88,7 +95,7 @@ async def _once(app: "App") -> int:
         resultado = await en_turno(
             app.trabajo(job), app.tiendas, app.entorno, app.locks, clock=_now, inventario_wait_s=0
         )
-        typer.echo(summary(resultado))
+        typer.echo(summary(document(resultado)))
         code = max(code, resultado.exit_code)
     held = (await app.database.transaction(lambda con: [existencias(con, t.id) for t in app.tiendas], keep=False)).value
     rows = [

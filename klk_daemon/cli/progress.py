@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from klk_daemon.domain import ResultadoTienda
-
 
 @contextmanager
-def stores(job: str, total: int) -> Iterator[Callable[[ResultadoTienda], None]]:
-    """A bar over a run's stores; yields the listener that moves it."""
+def bar(job: str, stores: int) -> Iterator[Callable[[str, str], None]]:
+    """A bar over a run's stores; yields what moves it, to be called with a store's id and outcome."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -20,9 +18,9 @@ def stores(job: str, total: int) -> Iterator[Callable[[ResultadoTienda], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(job, total=total)
+        task = progress.add_task(job, total=stores)
 
-        def done(parte: ResultadoTienda) -> None:
-            progress.update(bar, advance=1, description=f"{job} {parte.tienda.id} {parte.estado}")
+        def done(tienda: str, estado: str) -> None:
+            progress.update(task, advance=1, description=f"{job} {tienda} {estado}")
 
         yield done

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,89 +11,50 @@ import typer
 from klk_daemon.cli.exits import STALE
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from klk_daemon.bootstrap.app import App
-    from klk_daemon.domain import Intervalo
-    from klk_daemon.warehouse.queries import EstadoTienda
+
+WATCH_S = 2.0
+CLEAR = "\x1b[H\x1b[2J"
 
 
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Show the daemon, each job's next and last run, and how fresh each store is. Exits 1 where something is stale."""
     app: App = context.obj.build()
     try:
-        estados, cobertura = asyncio.run(_read(app, exists=Path(app.settings.database.path).exists()))
+        report = _report(app)
+        while watch:
+            typer.echo(f"{CLEAR}{_text(report)}")
+            time.sleep(WATCH_S)
+            report = _report(app)
     finally:
         app.database.close()
-    report = _report(app, estados, cobertura, datetime.now(UTC))
-    typer.echo(json.dumps(report, ensure_ascii=False, default=_iso) if as_json else _text(report))
+    typer.echo(json.dumps(report, ensure_ascii=False) if as_json else _text(report))
     raise typer.Exit(STALE if report["atrasado"] else 0)
 
 
-async def _read(app: "App", *, exists: bool) -> "tuple[dict[str, EstadoTienda], dict[str, list[Intervalo]]]":
-    from klk_daemon.warehouse import cobertura, queries, schema
-    from klk_daemon.windows import local
+def _report(app: "App") -> dict[str, Any]:
+    """The report as JSON has it: the daemon's, or our own where none answers."""
+    from klk_daemon.bootstrap import report
+    from klk_daemon.cli import remote
 
-    ids = [t.id for t in app.elegir(())]
-    if not exists:
-        return {id_: queries.EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids}
-
-    def read(con: "DuckDBPyConnection") -> "tuple[dict[str, EstadoTienda], dict[str, list[Intervalo]]]":
-        schema.ensure(con, local(datetime.now(UTC), app.zona))
-        return (
-            {id_: queries.estado_tienda(con, id_) for id_ in ids},
-            {id_: cobertura.cobertura(con, id_) for id_ in ids},
-        )
-
-    return (await app.database.transaction(read, keep=False)).value
-
-
-def _report(
-    app: "App", estados: "dict[str, EstadoTienda]", cobertura: "dict[str, list[Intervalo]]", now: datetime
-) -> dict[str, Any]:
-    """Times are store-local."""
-    from klk_daemon.daemon.instance import running_pid
-    from klk_daemon.domain import Job
-    from klk_daemon.jobs import health
-    from klk_daemon.windows import local
-
-    schedule = app.schedule()
-    reloj = local(now, app.zona)
-    limit = timedelta(minutes=app.settings.alerts.stale_after_min)
-    return {
-        "daemon": {"pid": running_pid(app.state)},
-        "base": app.settings.database.path,
-        "ahora": reloj,
-        "proximas": {job: local(due, app.zona) for job in Job if (due := schedule.next_after(job, now)) is not None},
-        "tiendas": {
-            id_: {
-                "stock": e.stock,
-                "articulos": e.articulos,
-                "venta": e.venta,
-                "marca": local(e.marca_utc, app.zona) if e.marca_utc else None,
-                "jobs": {
-                    job: {"estado": c.estado, "inicio": c.inicio, "exito": c.exito, "error": c.error}
-                    for job, c in e.corridas.items()
-                },
-            }
-            for id_, e in estados.items()
-        },
-        "atrasado": [
-            {"tienda": a.tienda, "job": a.job, "exito": a.exito}
-            for a in health.atrasos(estados, reloj=reloj, limit=limit)
-        ],
-        "huecos": [
-            {"tienda": id_, "desde": local(h.desde, app.zona), "hasta": local(h.hasta, app.zona)}
-            for id_, leido in cobertura.items()
-            for h in health.sin_leer(leido, now=now, next_ventas=lambda i: schedule.next_after(Job.VENTAS, i))
-        ],
-    }
+    daemon = remote.find(app.state)
+    if daemon is not None:
+        try:
+            answer: dict[str, Any] = daemon.get("/api/status")
+        except OSError:
+            pass  # it hangs, or ends: the database knows as well
+        else:
+            return answer
+    document = report.document(app, asyncio.run(report.read(app)), datetime.now(UTC))
+    own: dict[str, Any] = json.loads(json.dumps(document, default=_plain))
+    return own
 
 
-def _iso(value: object) -> str:
+def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -102,14 +63,14 @@ def _text(report: dict[str, Any]) -> str:
 
     pid = report["daemon"]["pid"]
     lines = [f"daemon: running (pid {pid})" if pid else "daemon: not running", f"database: {report['base']}"]
-    lines += [f"next {job}: {due:%Y-%m-%d %H:%M}" for job, due in report["proximas"].items()]
+    for job, due in report["proximas"].items():
+        paused = f" (paused until {_until(report['pausas'][job])})" if job in report["pausas"] else ""
+        lines.append(f"next {job}: {_moment(due):%Y-%m-%d %H:%M}{paused}")
     rows = [
         (
             id_,
             t["articulos"],
-            short(t["stock"]),
-            short(t["venta"]),
-            short(t["marca"]),
+            *(short(_moment(t[key])) for key in ("stock", "venta", "marca")),
             *(t["jobs"].get(job, {}).get("estado") for job in ("inventario", "ventas", "conciliacion")),
         )
         for id_, t in report["tiendas"].items()
@@ -123,7 +84,20 @@ def _text(report: dict[str, Any]) -> str:
         if run["error"]
     ]
     trouble += [
-        f"stale: {a['tienda']} {a['job']}, last success {short(a['exito']) or 'never'}" for a in report["atrasado"]
+        f"stale: {late['tienda']} {late['job']}, last success {short(_moment(late['exito'])) or 'never'}"
+        for late in report["atrasado"]
     ]
-    trouble += [gap(h["tienda"], h["desde"], h["hasta"]) for h in report["huecos"]]
+    trouble += [
+        gap(h["tienda"], datetime.fromisoformat(h["desde"]), datetime.fromisoformat(h["hasta"]))
+        for h in report["huecos"]
+    ]
     return "\n".join([*lines, "", *trouble] if trouble else lines)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _until(text: str | None) -> str:
+    moment = _moment(text)
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "`klk-daemon resume`"

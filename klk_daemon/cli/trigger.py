@@ -1,4 +1,4 @@
-"""`klk-daemon trigger`: one run now."""
+"""`klk-daemon trigger`: one run now, by the daemon where one is running, else by this process."""
 
 import asyncio
 import json
@@ -17,7 +17,12 @@ from klk_daemon.errors import ConfigError
 
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
-    from klk_daemon.domain import Rango, Resultado, ResultadoTienda, Tienda
+    from klk_daemon.cli.remote import Remote
+    from klk_daemon.domain import Job, ResultadoTienda, Tienda
+    from klk_daemon.jobs.run import Trabajo
+
+# A run: its document, and its exit code.
+Ended = tuple[dict[str, Any], int]
 
 
 class What(StrEnum):
@@ -52,47 +57,100 @@ def trigger(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Exit 4 instead of waiting for a run under way.")] = False,
 ) -> None:
     """Run a job now. Exits 0 when every store succeeded, 1 when one failed, 4 when the database was busy."""
+    from klk_daemon import ranges
+    from klk_daemon.cli import remote
     from klk_daemon.domain import Job
 
-    if (desde or hasta) and what not in {What.VENTAS, What.CONCILIACION}:
-        raise ConfigError(f"--desde and --hasta do not go with {what}", hint="they are for ventas and conciliacion")
-    if completo and what is not What.VENTAS:
-        raise ConfigError(f"--completo does not go with {what}", hint="it is for ventas")
-    if aceptar and what is not What.INVENTARIO:
-        raise ConfigError(f"--aceptar does not go with {what}", hint="it is for inventario")
-    if hasta and not desde:
-        raise ConfigError("--hasta needs --desde", hint="say from when")
-    if completo and desde:
-        raise ConfigError("--completo and --desde exclude each other", hint="choose one")
     app: App = context.obj.build()
     tiendas = app.elegir(tienda or ())
-    rango = _rango(app, what, desde, hasta, completo=completo)
-    trabajos = [
-        app.trabajo(job, rango=rango, aceptar=aceptar)
-        for job in ([Job.INVENTARIO, Job.VENTAS] if what is What.TODO else [Job(what)])
-    ]
-    terminal = sys.stderr.isatty()
-    app.setup_logs(console="warning" if terminal else None)
-    resultados: list[Resultado] = []
+    jobs = [Job.INVENTARIO, Job.VENTAS] if what is What.TODO else [Job(what)]
+    if what is What.TODO and (desde or hasta or completo):
+        raise ConfigError(
+            f"--desde, --hasta and --completo do not go with {what}", hint="they are for ventas and conciliacion"
+        )
+    if aceptar and what is not What.INVENTARIO:
+        raise ConfigError(f"--aceptar does not go with {what}", hint="it is for inventario")
+    rango = ranges.pedido(jobs[0], desde, hasta, completo=completo, zona=app.zona, now=_now())
+    daemon = remote.find(app.state)
+    if daemon is not None:
+        order = {
+            "tiendas": tienda or [],
+            "desde": desde,
+            "hasta": hasta,
+            "completo": completo,
+            "aceptar": aceptar,
+            "dry_run": dry_run,
+            "wait": not no_wait,
+        }
+        ended = _delegate(daemon, jobs, order, len(tiendas))
+    else:
+        trabajos = [app.trabajo(job, rango=rango, aceptar=aceptar) for job in jobs]
+        ended = _run_here(app, trabajos, tiendas, wait=not no_wait, dry_run=dry_run)
+    if as_json:
+        documents = [document for document, _ in ended]
+        typer.echo(json.dumps(documents if what is What.TODO else documents[0], ensure_ascii=False))
+    else:
+        from klk_daemon.cli.summary import summary
+
+        for document, _ in ended:
+            typer.echo(summary(document, dry_run=dry_run))
+    raise typer.Exit(max(code for _, code in ended))
+
+
+def _delegate(daemon: "Remote", jobs: "Sequence[Job]", order: dict[str, Any], stores: int) -> list[Ended]:
+    """Has the daemon do it. Ctrl-C stops the listening, not the run."""
+    from klk_daemon.cli.remote import RemoteError
+
+    ended: list[Ended] = []
+    try:
+        for job in jobs:
+            with _progress(job, stores) as done:
+                for event in daemon.stream(f"/api/trigger/{job}", order):
+                    if "tienda" in event:
+                        done(event["tienda"]["id"], event["tienda"]["estado"])
+                    elif "resultado" in event:
+                        ended.append((event["resultado"], event["exit_code"]))
+                    else:
+                        raise RemoteError(event["error"], event["exit_code"])
+    except KeyboardInterrupt:
+        typer.echo("the daemon goes on with the run; `klk-daemon runs` tells how it ends", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except OSError as e:
+        raise RemoteError(f"the daemon stopped answering: {e}", 1) from e
+    if len(ended) < len(jobs):
+        raise RemoteError("the daemon ended before the run did; the next one makes it up", 1)
+    return ended
+
+
+def _run_here(
+    app: "App", trabajos: "Sequence[Trabajo[Any]]", tiendas: "Sequence[Tienda]", *, wait: bool, dry_run: bool
+) -> list[Ended]:
+    """Does it in this process. Ctrl-C and SIGTERM cut it off."""
+    from klk_daemon.jobs.document import document
+    from klk_daemon.jobs.trigger import en_turno
+
+    app.setup_logs(console="warning" if sys.stderr.isatty() else None)
+    ended: list[Ended] = []
 
     async def run_all() -> None:
-        from klk_daemon.jobs.trigger import en_turno
-
         for trabajo in trabajos:
-            with _progress(trabajo.job, tiendas, shown=terminal) as on_tienda:
-                resultados.append(
-                    await en_turno(
-                        trabajo,
-                        tiendas,
-                        app.entorno,
-                        app.locks,
-                        clock=_now,
-                        inventario_wait_s=app.settings.inventario.wait_s,
-                        wait=not no_wait,
-                        dry_run=dry_run,
-                        on_tienda=on_tienda,
-                    )
+            with _progress(trabajo.job, len(tiendas)) as done:
+
+                def told(parte: "ResultadoTienda", done: Callable[[str, str], None] = done) -> None:
+                    done(parte.tienda.id, parte.estado)
+
+                resultado = await en_turno(
+                    trabajo,
+                    tiendas,
+                    app.entorno,
+                    app.locks,
+                    clock=_now,
+                    inventario_wait_s=app.settings.inventario.wait_s,
+                    wait=wait,
+                    dry_run=dry_run,
+                    on_tienda=told,
                 )
+                ended.append((document(resultado), resultado.exit_code))
 
     try:
         asyncio.run(_until_signal(run_all(), app.database.stop_waiting))
@@ -101,29 +159,11 @@ def trigger(
         raise typer.Exit(INTERRUPTED) from None
     finally:
         app.database.close()
-    documents = [document(r) for r in resultados]
-    if as_json:
-        typer.echo(json.dumps(documents if what is What.TODO else documents[0], ensure_ascii=False))
-    else:
-        for resultado in resultados:
-            typer.echo(summary(resultado, dry_run=dry_run))
-    raise typer.Exit(max(r.exit_code for r in resultados))
+    return ended
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _rango(app: "App", what: What, desde: str | None, hasta: str | None, *, completo: bool) -> "Rango | None":
-    from klk_daemon import ranges
-
-    now = _now()
-    if completo:
-        return ranges.hoy(zona=app.zona, now=now)
-    if not desde:
-        return None
-    rango = ranges.a_mano(desde, hasta, zona=app.zona, now=now)
-    return ranges.dias_enteros(rango, zona=app.zona, now=now) if what is What.CONCILIACION else rango
 
 
 async def _until_signal(work: Coroutine[Any, Any, None], on_signal: Callable[[], None]) -> None:
@@ -140,72 +180,10 @@ async def _until_signal(work: Coroutine[Any, Any, None], on_signal: Callable[[],
     await task
 
 
-def _progress(
-    job: str, tiendas: "Sequence[Tienda]", *, shown: bool
-) -> AbstractContextManager[Callable[["ResultadoTienda"], None]]:
-    if not shown:
-        return nullcontext(lambda _: None)
-    from klk_daemon.cli.progress import stores
+def _progress(job: str, stores: int) -> AbstractContextManager[Callable[[str, str], None]]:
+    """A bar on a terminal; elsewhere nothing. Yields what to call with each store's id and outcome."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda _id, _estado: None)
+    from klk_daemon.cli.progress import bar
 
-    return stores(job, len(tiendas))
-
-
-def document(resultado: "Resultado") -> dict[str, object]:
-    """The contract's JSON document of a run. Times are store-local for `desde` and `hasta`, UTC else."""
-    return {
-        "run_id": resultado.run_id,
-        "job": str(resultado.job),
-        "modo": str(resultado.modo),
-        "estado": str(resultado.estado),
-        "inicio": resultado.inicio.isoformat(),
-        "fin": resultado.fin.isoformat(),
-        "duracion_s": round(resultado.duracion_s, 3),
-        "tiendas": [_tienda(parte) for parte in resultado.tiendas],
-    }
-
-
-def _tienda(parte: "ResultadoTienda") -> dict[str, object]:
-    conteo = parte.conteo
-    return {
-        "id": parte.tienda.id,
-        "estado": str(parte.estado),
-        "desde": parte.desde.isoformat() if parte.desde else None,
-        "hasta": parte.hasta.isoformat() if parte.hasta else None,
-        "extraidos": conteo.extraidos,
-        "cargados": conteo.cargados,
-        "insertados": conteo.insertados,
-        "actualizados": conteo.actualizados,
-        "sin_cambio": conteo.sin_cambio,
-        "eliminados": conteo.eliminados,
-        "rechazados": conteo.rechazados,
-        "duracion_s": round(parte.duracion_s, 3),
-        "error": {"tipo": parte.error.error_tipo, "mensaje": str(parte.error)} if parte.error else None,
-    }
-
-
-def summary(resultado: "Resultado", *, dry_run: bool = False) -> str:
-    """A run for people: a line for the run, a table of its stores, a line for each error."""
-    from klk_daemon.cli.text import table
-
-    head = ("tienda", "estado", "extraidos", "nuevos", "cambiados", "iguales", "fuera", "aparte", "s")
-    rows = [
-        (
-            p.tienda.id,
-            str(p.estado),
-            p.conteo.extraidos,
-            p.conteo.insertados,
-            p.conteo.actualizados,
-            p.conteo.sin_cambio,
-            p.conteo.eliminados,
-            p.conteo.rechazados,
-            p.duracion_s,
-        )
-        for p in resultado.tiendas
-    ]
-    written = " (dry run: nothing was written)" if dry_run else ""
-    lines = [
-        f"{resultado.job} {resultado.estado} in {resultado.duracion_s:.1f} s, run {resultado.run_id}{written}",
-        table(head, rows),
-        *(f"{p.tienda.id}: {p.error.error_tipo}: {p.error}" for p in resultado.fallidas if p.error),
-    ]
-    return "\n".join(lines)
+    return bar(job, stores)

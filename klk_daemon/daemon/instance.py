@@ -10,6 +10,8 @@ from filelock import FileLock, Timeout
 from klk_daemon.errors import OcupadoError
 
 PID_FILE = "klk-daemon.pid"
+# Where the daemon's server listens, for the commands that hand it their work.
+HTTP_FILE = "http.json"
 
 
 @contextmanager

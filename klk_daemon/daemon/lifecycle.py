@@ -3,16 +3,17 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 
+from klk_daemon.daemon.notify import Notifier
 from klk_daemon.daemon.scheduler import Schedule
 from klk_daemon.daemon.supervisor import Supervisor, watch
 from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
-from klk_daemon.warehouse.connection import Database
 
 log = structlog.get_logger()
 
@@ -24,18 +25,28 @@ async def serve(
     *,
     workers: Mapping[Job, Worker],
     schedule: Schedule,
-    database: Database,
+    ask: Callable[[Job], None],
     due: Collection[Job],
     clock: Callable[[], datetime],
+    notifier: Notifier,
+    services: Mapping[str, Coroutine[Any, Any, None]],
+    orders: Collection[asyncio.Task[None]],
+    reload: Callable[[], None],
+    stopping: Callable[[], None],
 ) -> None:
     """Runs until SIGTERM or SIGINT.
 
     Args:
         workers: one a job, in the order in which they are to begin.
-        schedule: when they run; asks the workers.
-        database: told not to wait for other processes once the end has come.
+        schedule: when they run.
+        ask: asks for a run that is due.
         due: the jobs to run at once: they were missed, or never ran.
         clock: the time, UTC.
+        notifier: the service manager.
+        services: what else runs as long as the daemon does, by name; its end ends the daemon.
+        orders: the runs ordered by hand that are under way.
+        reload: called on SIGHUP.
+        stopping: called once the end has begun, before anything is waited for.
 
     Raises:
         KlkError: the schedule cannot be brought to fire; only a new process helps.
@@ -44,25 +55,30 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
     for job in due:
-        workers[job].ask()
+        ask(job)
     now = clock()
     schedule.arm(now)
-    supervisor = Supervisor(schedule, lambda job: workers[job].ask(), now=now, elapsed=time.monotonic())
+    supervisor = Supervisor(schedule, ask, now=now, elapsed=time.monotonic())
     tasks = [asyncio.create_task(worker.work(), name=str(job)) for job, worker in workers.items()]
-    tasks.append(asyncio.create_task(watch(supervisor, clock), name="supervisor"))
+    tasks.append(asyncio.create_task(watch(supervisor, clock, notifier), name="supervisor"))
+    tasks += [asyncio.create_task(service, name=name) for name, service in services.items()]
     log.info("daemon_iniciado", proximas={str(job): str(schedule.next_after(job, now)) for job in workers})
+    notifier.ready("running")
 
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    ended = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
 
+    notifier.stopping()
     schedule.stop()
-    database.stop_waiting()
+    stopping()
     broken = [error for task in tasks if task.done() and (error := task.exception()) is not None]
-    for task in [stopping, *tasks]:
+    under_way = [ended, *tasks, *orders]
+    for task in under_way:
         task.cancel()
-    _, hanging = await asyncio.wait(tasks, timeout=DRAIN_S)
+    _, hanging = await asyncio.wait(under_way, timeout=DRAIN_S)
     log.info("daemon_detenido", colgados=[task.get_name() for task in hanging])
     for error in broken:  # these tasks end by cancellation alone: anything else must not pass for a quiet end
         raise error

@@ -27,10 +27,14 @@ class Schedule:
     """
 
     def __init__(self, crons: Mapping[Job, str], zona: ZoneInfo, ask: Callable[[Job], None]) -> None:
-        self._zona = zona
         self._ask = ask
-        self._triggers = {job: CronTrigger.from_crontab(cron, timezone=zona) for job, cron in crons.items()}
         self._scheduler: AsyncIOScheduler | None = None
+        self.configure(crons, zona)
+
+    def configure(self, crons: Mapping[Job, str], zona: ZoneInfo) -> None:
+        """Takes other times; they hold from the next `arm` on."""
+        self._zona = zona
+        self._triggers = {job: CronTrigger.from_crontab(cron, timezone=zona) for job, cron in crons.items()}
 
     @property
     def jobs(self) -> tuple[Job, ...]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from klk_daemon.daemon.notify import Notifier
 from klk_daemon.daemon.scheduler import Schedule
 from klk_daemon.domain import Job
 from klk_daemon.errors import KlkError
@@ -80,12 +81,16 @@ class Supervisor:
                 self._ask(job)
 
 
-async def watch(supervisor: Supervisor, clock: Callable[[], datetime]) -> None:
-    """Looks every half minute, for ever.
+async def watch(supervisor: Supervisor, clock: Callable[[], datetime], notifier: Notifier) -> None:
+    """Looks every half minute, or twice as often as the service manager wants to hear of us, for ever.
+
+    The watchdog is fed here alone: a loop that does not turn, or a schedule that cannot be brought to fire, starves it.
 
     Raises:
         KlkError: see `Supervisor.check`.
     """
+    tick_s = min(TICK_S, notifier.watchdog_s / 2) if notifier.watchdog_s else TICK_S
     while True:
-        await asyncio.sleep(TICK_S)
+        notifier.alive()
+        await asyncio.sleep(tick_s)
         supervisor.check(now=clock(), elapsed=time.monotonic())

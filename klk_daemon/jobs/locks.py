@@ -44,6 +44,14 @@ class JobLocks:
         finally:
             lock.release()
 
+    def busy(self, job: Job) -> bool:
+        """Whether a run of the job is under way, here or in another process."""
+        lock = self._lock(job)
+        if not _acquired(lock):
+            return True
+        lock.release()
+        return False
+
     async def idle(self, job: Job, timeout_s: float) -> bool:
         """Waits while the job runs; False where it still does after `timeout_s`."""
         deadline = time.monotonic() + timeout_s

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -20,12 +20,14 @@ from klk_daemon.domain import Estado, Job, Modo, Resultado, ResultadoTienda, Tie
 from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
-from klk_daemon.klk.client import KlkClient
 from klk_daemon.warehouse import cobertura, ejecuciones, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Perdida, Recibo
 from klk_daemon.windows import local
+
+if TYPE_CHECKING:
+    from klk_daemon.klk.client import KlkClient
 
 log = structlog.get_logger()
 P = TypeVar("P")
@@ -68,7 +70,7 @@ class Entorno:
     """
 
     database: Database
-    client: Callable[[], KlkClient]
+    client: Callable[[], "KlkClient"]
     recibo: Recibo
     pendientes: Pendientes
     zona: ZoneInfo
@@ -142,6 +144,8 @@ class _Corrida(Generic[P]):
 
     async def run(self) -> Resultado:
         log.info("etl_iniciado", modo=str(self.libro.modo), tiendas=[t.id for t in self._tiendas])
+        # Made while this waits for the database, which another thread opens.
+        client = asyncio.ensure_future(self._client())
         try:
             done = await self._entorno.database.transaction(self._open, keep=not self._dry_run)
         except ConfigError as e:
@@ -156,7 +160,7 @@ class _Corrida(Generic[P]):
             if not self._dry_run:
                 self._entorno.pendientes.olvidar()
                 self._entorno.recibo.recortar()
-            partes = await self._fan_out(planes)
+            partes = await self._fan_out(planes, await client)
         await self._book([p for p in partes if p.error is not None])
         resultado = Resultado(
             self.libro.run_id, self._trabajo.job, self.libro.modo, self._now, self._elapsed(), tuple(partes)
@@ -181,10 +185,13 @@ class _Corrida(Generic[P]):
         ejecuciones.guardar(con, [libro.ejecucion(p) for p in empezadas])
         return libro, planes
 
-    async def _fan_out(self, planes: Mapping[str, P]) -> list[ResultadoTienda]:
+    async def _client(self) -> "KlkClient":
+        return self._entorno.client()
+
+    async def _fan_out(self, planes: Mapping[str, P], klk: "KlkClient") -> list[ResultadoTienda]:
         """All stores side by side, to their end; a deadline or a cancellation makes that `interrumpido`."""
         reason = f"schedule.run_timeout_s ({self._entorno.run_timeout_s:g} s) is over"
-        async with self._entorno.client() as client:
+        async with klk as client:
             tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client)) for t in self._tiendas]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
@@ -204,7 +211,7 @@ class _Corrida(Generic[P]):
         log.error("error_interno", tienda=tienda.id, exc_info=outcome)
         return self._failed(tienda, Interrumpido(f"internal error: {outcome!r}", hint="a bug: please report it"))
 
-    async def _tienda(self, tienda: Tienda, plan: P, client: KlkClient) -> ResultadoTienda:
+    async def _tienda(self, tienda: Tienda, plan: P, client: "KlkClient") -> ResultadoTienda:
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
             sesion = Sesion(
                 client=client,

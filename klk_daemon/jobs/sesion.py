@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Estado, Intervalo, Rechazo, ResultadoTienda, Tienda
 from klk_daemon.errors import CorridaError
 from klk_daemon.jobs.outcome import Libro, log
-from klk_daemon.klk.client import KlkClient
 from klk_daemon.warehouse import ejecuciones, rechazos, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.recibo import Nota, Recibo
 from klk_daemon.windows import local
+
+if TYPE_CHECKING:
+    from klk_daemon.klk.client import KlkClient
 
 TOLD_ROWS = 5
 
@@ -38,7 +41,7 @@ class Sesion:
     def __init__(
         self,
         *,
-        client: KlkClient,
+        client: "KlkClient",
         database: Database,
         recibo: Recibo,
         libro: Libro,

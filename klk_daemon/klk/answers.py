@@ -6,7 +6,7 @@ one row (contract, "What a run guarantees", 6).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -24,10 +24,14 @@ EXCERPT = 120
 
 @dataclass(frozen=True, slots=True)
 class Respuesta(Generic[T]):
-    """The rows of one answer as they came (doubles included), and those put aside."""
+    """The rows of one answer as they came (doubles included), and those put aside.
+
+    `generada` is when KLK says that it made the answer, unchecked.
+    """
 
     filas: Sequence[T]
     rechazos: Sequence[Rechazo] = ()
+    generada: Any = field(default=None, compare=False)
 
 
 def parse(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
@@ -48,7 +52,7 @@ def parse(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
         return _parse_slowly(body, tipo, what)
     rows = answer[tipo.rows_key]
     _check(answer, len(rows), tipo, what)
-    return Respuesta(rows)
+    return Respuesta(rows, generada=_generated(answer))
 
 
 def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
@@ -74,7 +78,12 @@ def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
             rechazos.append(checked)
         else:
             filas.append(checked)
-    return Respuesta(filas, rechazos)
+    return Respuesta(filas, rechazos, _generated(answer))
+
+
+def _generated(answer: Mapping[str, Any]) -> Any:
+    meta = answer.get("meta")
+    return meta.get("fecha_generacion") if isinstance(meta, dict) else None
 
 
 def _check(answer: Mapping[str, Any], rows: int | None, tipo: Tipo[T], what: str) -> None:

@@ -6,7 +6,8 @@ exchange, so the whole of it stands under one deadline here, and its size is cou
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -51,10 +52,21 @@ class KlkClient:
     Args:
         options: limits.
         slots: bounds the requests under way at once, over all runs of the process.
+        observer: is told of each request: `answered` or `failed`, its `error_tipo`, its seconds.
+
+    Attributes:
+        adelanto_s: seconds by which KLK's clock was ahead of ours at its newest answer, where that told the time.
     """
 
-    def __init__(self, options: ClientOptions, slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self,
+        options: ClientOptions,
+        slots: asyncio.Semaphore,
+        observer: Callable[[str, str, float], None] = lambda *_: None,
+    ) -> None:
         self._options = options
+        self.adelanto_s: float | None = None
+        self._observer = observer
         self._slots = slots
         self._http = httpx.AsyncClient(
             base_url=options.base_url,
@@ -73,6 +85,22 @@ class KlkClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.aclose()
+
+    async def almacenes(self) -> Respuesta[wire.Almacen]:
+        """Every warehouse of every sucursal.
+
+        Raises:
+            ApiError: after the last attempt.
+        """
+        return await self._ask("GET", "/maestra/almacenes/Reposicion", wire.ALMACENES)
+
+    async def pisoventa(self) -> Respuesta[wire.Almacen]:
+        """The sales-floor warehouse of every sucursal, and a pseudo-store `CONS`.
+
+        Raises:
+            ApiError: after the last attempt.
+        """
+        return await self._ask("GET", "/maestra/almacenes/pisoventa", wire.ALMACENES)
 
     async def articulos(self, almacen: str) -> Respuesta[wire.Articulo]:
         """The articles of one warehouse: articles carry no warehouse code, so one is asked for per call.
@@ -96,9 +124,9 @@ class KlkClient:
         return await self._ask("POST", "/ventas", wire.VENTAS, f"{sucursal} {ventana.fecha}", body)
 
     async def _ask(
-        self, method: str, path: str, tipo: wire.Tipo[T], subject: str, body: Mapping[str, Any]
+        self, method: str, path: str, tipo: wire.Tipo[T], subject: str = "", body: Mapping[str, Any] | None = None
     ) -> Respuesta[T]:
-        what = f"{method} {path} {subject}"
+        what = f"{method} {path} {subject}".rstrip()
         attempts = stamina.retry_context(
             on=self._backoff,
             attempts=self._options.retry_attempts,
@@ -110,9 +138,20 @@ class KlkClient:
         async for attempt in attempts:
             with attempt:
                 async with self._slots:
-                    raw = await self._exchange(method, path, body, what)
-                return parse(raw, tipo, what)
+                    return await self._attempt(method, path, tipo, what, body)
         raise AssertionError("stamina ends with an answer or an error")  # pragma: no cover
+
+    async def _attempt(
+        self, method: str, path: str, tipo: wire.Tipo[T], what: str, body: Mapping[str, Any] | None
+    ) -> Respuesta[T]:
+        began = time.monotonic()
+        try:
+            respuesta = parse(await self._exchange(method, path, body, what), tipo, what)
+        except ApiError as e:
+            self._observer("failed", e.error_tipo, time.monotonic() - began)
+            raise
+        self._observer("answered", "", time.monotonic() - began)
+        return respuesta
 
     def _backoff(self, error: Exception) -> bool | float:
         """Whether to try again, or the seconds to wait where KLK says so."""
@@ -122,13 +161,14 @@ class KlkClient:
             return min(error.retry_after_s, self._options.retry_max_wait_s)
         return True
 
-    async def _exchange(self, method: str, path: str, body: Mapping[str, Any], what: str) -> bytes:
+    async def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None, what: str) -> bytes:
         """One request and its whole answer; httpx's errors become ours here, and nowhere else."""
         limit = self._options.timeout_s
         answering = False
         try:
-            async with asyncio.timeout(limit), self._http.stream(method, path, json=dict(body)) as response:
+            async with asyncio.timeout(limit), self._http.stream(method, path, json=body) as response:
                 answering = True
+                self._compare_clocks(response)
                 if response.status_code != OK:
                     raise _refusal(response, what)
                 return await self._read(response, what)
@@ -136,10 +176,10 @@ class KlkClient:
             raise TiempoAgotado(
                 f"{what}: no whole answer within {limit:g} s", hint="KLK is slow, or hangs; see api.timeout_s"
             ) from e
-        except httpx.RemoteProtocolError as e:
+        except (httpx.RemoteProtocolError, httpx.ReadError) as e:
             if answering:
-                raise RespuestaInvalida(f"{what}: the answer was cut off ({e})") from e
-            raise ConexionFallida(f"{what}: {e}") from e
+                raise RespuestaInvalida(f"{what}: the answer was cut off ({str(e) or type(e).__name__})") from e
+            raise ConexionFallida(f"{what}: {str(e) or 'the connection broke before an answer came'}") from e
         except httpx.ConnectTimeout as e:
             raise ConexionFallida(
                 f"{what}: no connection to {self._options.base_url} within {self._options.connect_timeout_s:g} s",
@@ -150,6 +190,11 @@ class KlkClient:
                 f"{what}: no connection to {self._options.base_url}: {e or type(e).__name__}",
                 hint="is this machine's network up, and KLK's server?",
             ) from e
+
+    def _compare_clocks(self, response: httpx.Response) -> None:
+        moment = _http_date(response.headers.get("Date", ""))
+        if moment is not None:
+            self.adelanto_s = (moment - datetime.now(UTC)).total_seconds()
 
     async def _read(self, response: httpx.Response, what: str) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity")
@@ -184,13 +229,16 @@ def _retry_after(value: str | None) -> float | None:
         return None
     if value.strip().isdecimal():
         return float(value)
+    moment = _http_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:  # `-0000`: UTC, by RFC 5322
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # `-0000`: UTC, by RFC 5322
 
 
 def _tls(base_url: str) -> ssl.SSLContext:
@@ -200,17 +248,19 @@ def _tls(base_url: str) -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def tell_retries() -> None:
-    """Has every retry of this process logged as `reintento` (contract, "Logs")."""
-    stamina.instrumentation.set_on_retry_hooks([_tell_retry])
+def tell_retries(observer: Callable[[str, str, float], None] = lambda *_: None) -> None:
+    """Has every retry of this process logged as `reintento` (contract, "Logs"), and the observer told of it."""
 
+    def tell(details: stamina.instrumentation.RetryDetails) -> None:
+        error = details.caused_by
+        tipo = error.error_tipo if isinstance(error, ApiError) else ""
+        observer("retried", tipo, details.wait_for)
+        log.warning(
+            "reintento",
+            intento=details.retry_num + 1,
+            espera_s=round(details.wait_for, 2),
+            error_tipo=tipo,
+            error=str(error),
+        )
 
-def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    error = details.caused_by
-    log.warning(
-        "reintento",
-        intento=details.retry_num + 1,
-        espera_s=round(details.wait_for, 2),
-        error_tipo=error.error_tipo if isinstance(error, ApiError) else None,
-        error=str(error),
-    )
+    stamina.instrumentation.set_on_retry_hooks([tell])

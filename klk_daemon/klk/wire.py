@@ -5,6 +5,7 @@ dictionaries, not objects: pydantic makes them in one pass over the answer's byt
 """
 
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Annotated, Any, Generic, Required, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
@@ -138,6 +139,7 @@ class Meta(TypedDict, total=False):
 
     total_articulos: int | None
     total_registros: int | None
+    fecha_generacion: Any
 
 
 class RespuestaArticulos(TypedDict, total=False):
@@ -145,6 +147,24 @@ class RespuestaArticulos(TypedDict, total=False):
 
     meta: Meta | None
     articulos: Required[list[Articulo]]
+    error: Any
+
+
+@with_config(LENIENT)
+class Almacen(TypedDict, total=False):
+    """A warehouse of a sucursal, as KLK lists it."""
+
+    CodigoSucursal: Required[Codigo]
+    CodigoAlmacen: Required[Codigo]
+    NombreSucursal: Texto | None
+    NombreAlmacen: Texto | None
+
+
+class RespuestaAlmacenes(TypedDict, total=False):
+    """The answer of the warehouse lists, which is bare: only an error comes as an object."""
+
+    meta: Meta | None
+    almacenes: Required[list[Almacen]]
     error: Any
 
 
@@ -159,18 +179,32 @@ class RespuestaVentas(TypedDict, total=False):
 class Tipo(Generic[T]):
     """One kind of answer: where its rows stand, its total's name, and how to check rows one by one.
 
-    `bare_list`: older servers answer with the list alone (klk-api.md, "Endpoints").
+    `bare_list`: older servers answer with the list alone (klk-api.md, "Endpoints"). A check is made ready when it is
+    first needed: a run of stock waits for no checks of sales.
     """
 
     def __init__(self, answer: Any, row: Any, *, rows_key: str, total_key: str, bare_list: bool = False) -> None:
-        self.answer: TypeAdapter[dict[str, Any]] = TypeAdapter(answer)
-        self.row: TypeAdapter[T] = TypeAdapter(row)
+        self._answer = answer
+        self._row = row
         self.rows_key = rows_key
         self.total_key = total_key
         self.bare_list = bare_list
+
+    @cached_property
+    def answer(self) -> TypeAdapter[dict[str, Any]]:
+        """The check of a whole answer."""
+        return TypeAdapter(self._answer)
+
+    @cached_property
+    def row(self) -> TypeAdapter[T]:
+        """The check of one row."""
+        return TypeAdapter(self._row)
 
 
 ARTICULOS = Tipo[Articulo](
     RespuestaArticulos, Articulo, rows_key="articulos", total_key="total_articulos", bare_list=True
 )
 VENTAS = Tipo[_LineaVenta](RespuestaVentas, LineaVenta, rows_key="ventas", total_key="total_registros")
+ALMACENES = Tipo[Almacen](
+    RespuestaAlmacenes, Almacen, rows_key="almacenes", total_key="total_registros", bare_list=True
+)

@@ -74,19 +74,27 @@ class Database:
 
     Args:
         path: the file, made with its folder where it is missing.
-        lock_timeout_s: how long to wait while another process holds it.
-        memory_limit: DuckDB's, such as `512MB`.
+        lock_timeout_s, memory_limit: see `configure`.
     """
 
     def __init__(self, path: Path, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
         self.path = path
-        self._lock_timeout_s = lock_timeout_s
-        self._config = {**CONFIG, "memory_limit": memory_limit}
+        self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[_Work[Any]] = deque()
         self._guard = threading.Lock()
         self._draining = False
         self._stopping = threading.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    def configure(self, *, lock_timeout_s: float, memory_limit: str) -> None:
+        """Takes other limits, from the next opening on.
+
+        Args:
+            lock_timeout_s: how long to wait while another process holds the file.
+            memory_limit: DuckDB's, such as `512MB`.
+        """
+        self._lock_timeout_s = lock_timeout_s
+        self._config = {**CONFIG, "memory_limit": memory_limit}
 
     async def transaction(
         self,
@@ -123,6 +131,10 @@ class Database:
             except asyncio.CancelledError:
                 if work.future.cancel() or work.future.cancelled():
                     raise
+
+    def exists(self) -> bool:
+        """Whether there is a file yet; looking does not open it."""
+        return self.path.exists()
 
     def stop_waiting(self) -> None:
         """Gives up waiting for another process at once (shutdown): what waits fails as `interrumpido`."""

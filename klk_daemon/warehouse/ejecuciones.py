@@ -1,12 +1,11 @@
 """The ledger `etl_ejecuciones`: one row per store and run, written at its start and again at its end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
 from duckdb import DuckDBPyConnection
-from pydantic import TypeAdapter
-from pydantic.dataclasses import dataclass
 
 from klk_daemon.domain import Estado, Job, Tienda
 from klk_daemon.warehouse.staging import column_types, scalar
@@ -42,9 +41,6 @@ class Ejecucion:
     espera_bd_s: float | None = None
     extraccion_s: float | None = None
     carga_s: float | None = None
-
-
-EJECUCION: TypeAdapter[Ejecucion] = TypeAdapter(Ejecucion)
 
 
 def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:

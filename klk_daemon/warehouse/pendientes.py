@@ -5,11 +5,13 @@ A database that is held too long, or broken, must not hide that runs failed (con
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
+from pydantic import TypeAdapter
 
-from klk_daemon.warehouse.ejecuciones import EJECUCION, Ejecucion, guardar
+from klk_daemon.warehouse.ejecuciones import Ejecucion, guardar
 
 NAME = "ejecuciones_pendientes.jsonl"
 
@@ -24,7 +26,7 @@ class Pendientes:
         """Keeps the rows, safely on disk when this returns."""
         self._path.touch(mode=0o600)
         with self._path.open("ab") as f:
-            f.writelines(EJECUCION.dump_json(e) + b"\n" for e in ejecuciones)
+            f.writelines(_json().dump_json(e) + b"\n" for e in ejecuciones)
             f.flush()
             os.fsync(f.fileno())
 
@@ -33,7 +35,7 @@ class Pendientes:
         if not self._path.exists():
             return []
         *whole, _torn = self._path.read_bytes().split(b"\n")
-        return [EJECUCION.validate_json(line) for line in whole if line]
+        return [_json().validate_json(line) for line in whole if line]
 
     def escribir(self, con: DuckDBPyConnection) -> int:
         """Writes them in the caller's transaction; call `olvidar` once it is committed. How many there were."""
@@ -44,3 +46,9 @@ class Pendientes:
     def olvidar(self) -> None:
         """Removes the file. After a crash before this the rows are written again, which changes nothing."""
         self._path.unlink(missing_ok=True)
+
+
+@cache
+def _json() -> TypeAdapter[Ejecucion]:
+    """Made ready when it is first needed, which is seldom."""
+    return TypeAdapter(Ejecucion)

@@ -60,9 +60,11 @@ def cargar(
     todas = [fila for filas in almacenes.values() for fila in filas]
     stage(con, "lote", todas, TIPOS)
     _productos(con, now)
+    # Wide, or the product of two DECIMAL(18) overflows at 922 million and takes the store along.
     con.execute(
         "CREATE OR REPLACE TEMP TABLE nuevo AS SELECT n.almacen_codigo, n.codigo_producto, p.id AS producto_id,"
-        " n.cantidad, n.precio, TRY_CAST(round(n.cantidad * n.precio, 2) AS DECIMAL(18, 6)) AS valor"
+        " n.cantidad, n.precio,"
+        " TRY_CAST(round(CAST(n.cantidad AS DECIMAL(38, 4)) * n.precio, 2) AS DECIMAL(18, 6)) AS valor"
         " FROM lote AS n JOIN productos AS p ON p.codigo = n.codigo_producto"
     )
     conteo = _stock(con, tienda, now)

@@ -1,0 +1,91 @@
+"""What `klk-daemon status` and `/api/status` tell: one document, from database, schedule and pause marks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.bootstrap.app import App
+from klk_daemon.daemon.instance import running_pid
+from klk_daemon.domain import Intervalo, Job
+from klk_daemon.jobs import health
+from klk_daemon.warehouse import cobertura, queries, schema
+from klk_daemon.warehouse.queries import EstadoTienda
+from klk_daemon.windows import local
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the database holds of the active stores."""
+
+    estados: Mapping[str, EstadoTienda]
+    cobertura: Mapping[str, list[Intervalo]]
+
+    def huecos(self, app: App, now: datetime) -> dict[str, list[Intervalo]]:
+        """Store to the gaps in its sales."""
+        schedule = app.schedule()
+        return {
+            id_: health.sin_leer(leido, now=now, next_ventas=lambda i: schedule.next_after(Job.VENTAS, i))
+            for id_, leido in self.cobertura.items()
+        }
+
+
+async def read(app: App) -> Held:
+    """Asks the database; one that is not there yet holds nothing.
+
+    Raises:
+        CorridaError: it is held by another process, or cannot be read.
+        ConfigError: it has another shape.
+    """
+    ids = [t.id for t in app.elegir(())]
+    if not app.database.exists():
+        return Held({id_: EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids})
+
+    def ask(con: DuckDBPyConnection) -> Held:
+        schema.ensure(con, local(datetime.now(UTC), app.zona))
+        return Held(
+            {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
+        )
+
+    return (await app.database.transaction(ask, keep=False)).value
+
+
+def document(app: App, held: Held, now: datetime) -> dict[str, Any]:
+    """The report. Times are store-local, naive; `now` is UTC."""
+    schedule = app.schedule()
+    zona = app.zona
+    reloj = local(now, zona)
+    pausas = app.pausas.vigentes(now)
+    limit = timedelta(minutes=app.settings.alerts.stale_after_min)
+    return {
+        "daemon": {"pid": running_pid(app.state)},
+        "base": app.settings.database.path,
+        "ahora": reloj,
+        "proximas": {job: local(due, zona) for job in Job if (due := schedule.next_after(job, now)) is not None},
+        "pausas": {job: local(hasta, zona) if hasta else None for job, hasta in pausas.items()},
+        "tiendas": {id_: _tienda(estado, app) for id_, estado in held.estados.items()},
+        "atrasado": [
+            {"tienda": a.tienda, "job": a.job, "exito": a.exito}
+            for a in health.atrasos(held.estados, reloj=reloj, limit=limit, pausados=pausas.keys())
+        ],
+        "huecos": [
+            {"tienda": id_, "desde": local(h.desde, zona), "hasta": local(h.hasta, zona)}
+            for id_, huecos in held.huecos(app, now).items()
+            for h in huecos
+        ],
+    }
+
+
+def _tienda(estado: EstadoTienda, app: App) -> dict[str, Any]:
+    return {
+        "stock": estado.stock,
+        "articulos": estado.articulos,
+        "venta": estado.venta,
+        "marca": local(estado.marca_utc, app.zona) if estado.marca_utc else None,
+        "jobs": {
+            job: {"estado": c.estado, "inicio": c.inicio, "exito": c.exito, "error": c.error}
+            for job, c in estado.corridas.items()
+        },
+    }

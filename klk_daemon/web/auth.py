@@ -1,0 +1,120 @@
+"""Who may ask what (contract, "HTTP"): Host, then origin, then authorisation, in this order."""
+
+import hmac
+import secrets
+from collections.abc import Collection
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+TOKEN_FILE = "token"  # noqa: S105 - a file's name
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+OPEN = "/healthz"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def token(state: Path) -> str:
+    """The token of a state directory; made, with 256 bits, where there is none."""
+    path = state / TOKEN_FILE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    if host in LOOPBACK:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """The checks, around the whole application.
+
+    Args:
+        app: what they guard.
+        token: what `Authorization: Bearer` must carry.
+        host: the address that the server listens on.
+        allowed_hosts: names by which it may be called, besides the loopback ones and `host`.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, host: str, allowed_hosts: Collection[str]) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._hosts = LOOPBACK | {host.lower(), *(name.lower() for name in allowed_hosts)}
+        self._private = is_loopback(host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers what is refused, and hands on the rest."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refusal = self._refusal(request)
+        await (refusal or self._app)(scope, receive, _with_headers(send))
+
+    def _refusal(self, request: Request) -> Response | None:
+        if _hostname(request.headers.get("host", "")) not in self._hosts:
+            return _refused(421, "this server is not called by that name; see http.allowed_hosts")
+        changes = request.method not in SAFE
+        if changes and _foreign(request):
+            return _refused(403, "orders are taken from this server's own pages alone")
+        needed = changes or (not self._private and request.url.path != OPEN)
+        if needed and not self._authorised(request):
+            return _refused(401, "needs Authorization: Bearer with the contents of `token` in the state directory")
+        return None
+
+    def _authorised(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+def _hostname(authority: str) -> str:
+    """The name in a Host header, without port and brackets."""
+    try:
+        return (urlsplit(f"//{authority}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _foreign(request: Request) -> bool:
+    """Whether a browser says that another site's page sends this."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+
+
+def _refused(status: int, message: str) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004 - HTTP's own number
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+def _with_headers(send: Send) -> Send:
+    """Adds what every answer carries, unless it brings its own."""
+
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            headers += [
+                (n.lower().encode(), v.encode()) for n, v in HEADERS.items() if n.lower().encode() not in present
+            ]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return wrapped
