@@ -21,6 +21,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError
+from klk_daemon.jsontext import json_text
 
 NAME = re.compile(r"klk_[a-z]+_(?P<day>\d{8})\.log(?:\.gz)?")
 # Libraries that say too much at INFO.
@@ -89,7 +90,7 @@ def _formatter(shared: list[Processor], *, as_json: bool, colors: bool) -> loggi
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("event"),
             _key_order,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            structlog.processors.JSONRenderer(_dumps),
         ]
     else:
         last = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)]
@@ -97,6 +98,10 @@ def _formatter(shared: list[Processor], *, as_json: bool, colors: bool) -> loggi
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
+
+
+def _dumps(event: EventDict, **_: Any) -> str:
+    return json_text(event, ensure_ascii=False, default=str)
 
 
 def _key_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -158,7 +163,10 @@ def tidy(folder: Path, *, today: date, compress_after_days: int, delete_after_da
             for path in sorted(folder.iterdir()):
                 if (name := NAME.fullmatch(path.name)) is None:
                     continue
-                age = today - datetime.strptime(name["day"], "%Y%m%d").replace(tzinfo=UTC).date()
+                try:
+                    age = today - date.fromisoformat(name["day"])
+                except ValueError:  # somebody else's file
+                    continue
                 if age > timedelta(days=delete_after_days):
                     path.unlink()
                 elif age > timedelta(days=compress_after_days) and path.suffix == ".log":

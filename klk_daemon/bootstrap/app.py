@@ -48,7 +48,6 @@ class App:
     zona: ZoneInfo
     database: Database
     entorno: Entorno
-    locks: JobLocks
     pausas: Pausas
     tiendas: tuple[Tienda, ...]
 
@@ -147,9 +146,11 @@ def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: O
         run_timeout_s=settings.schedule.run_timeout_s,
         host=socket.gethostname(),
         version=__version__,
+        ubicaciones=frozenset(t.id for t in settings.tiendas),
+        locks=JobLocks(state),
     )
     tiendas = tuple(Tienda(t.id, t.nombre, t.sucursal, t.almacenes, t.activa) for t in settings.tiendas)
-    return App(settings, state, zona, database, entorno, JobLocks(state), Pausas(state), tiendas)
+    return App(settings, state, zona, database, entorno, Pausas(state), tiendas)
 
 
 def _client(settings: Settings, slots: asyncio.Semaphore, observer: Observer) -> "KlkClient":

@@ -84,7 +84,7 @@ class Backend:
         app = self._app()
         rango = pedido(job, order.desde, order.hasta, completo=order.completo, zona=app.zona, now=datetime.now(UTC))
         tiendas = app.elegir(order.tiendas)
-        if not order.wait and app.locks.busy(job):
+        if not order.wait and app.entorno.locks.busy(job):
             raise OcupadoError(f"a run of {job} is under way", hint="without --no-wait it is waited for")
         events: asyncio.Queue[Any] = asyncio.Queue()
         run = self._run(app, app.trabajo(job, rango=rango, aceptar=order.aceptar), tiendas, order, events)
@@ -109,7 +109,6 @@ class Backend:
                 trabajo,
                 tiendas,
                 app.entorno,
-                app.locks,
                 clock=self._clock,
                 inventario_wait_s=app.settings.inventario.wait_s,
                 wait=order.wait,

@@ -122,17 +122,24 @@ class _Daemon:
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
         resultado = await en_turno(
-            app.trabajo(job), app.elegir(()), app.entorno, app.locks, clock=self._clock, inventario_wait_s=wait_s
+            app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
         )
         self._metrics.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
-        await asyncio.to_thread(
-            logs.tidy,
-            Path(app.settings.logs.dir),
-            today=local(self._clock(), app.zona).date(),
-            compress_after_days=app.settings.logs.compress_after_days,
-            delete_after_days=app.settings.logs.delete_after_days,
-        )
+        await self._tidy(app)
+
+    async def _tidy(self, app: App) -> None:
+        """Old logs are a matter of order: what keeps them from being tidied must not keep a job from running."""
+        try:
+            await asyncio.to_thread(
+                logs.tidy,
+                Path(app.settings.logs.dir),
+                today=local(self._clock(), app.zona).date(),
+                compress_after_days=app.settings.logs.compress_after_days,
+                delete_after_days=app.settings.logs.delete_after_days,
+            )
+        except OSError as e:
+            log.warning("logs_sin_ordenar", error=str(e))
 
     async def _wait_for_inventario(self, timeout_s: float) -> float:
         """Stock first, even when both were asked for in one instant. Returns the seconds that it took."""
@@ -147,7 +154,9 @@ class _Daemon:
         zona = self._app.zona
 
         def read(con: DuckDBPyConnection) -> dict[str, datetime]:
-            schema.ensure(con, local(self._clock(), zona))
+            reloj = local(self._clock(), zona)
+            schema.ensure(con, reloj)
+            self._app.entorno.reparar(con, None, reloj)
             return queries.ultimos_inicios(con)
 
         try:

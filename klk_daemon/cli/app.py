@@ -142,7 +142,20 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 
 def _register() -> None:
-    from klk_daemon.cli import config, demo, history, pause, run, simulate, status, trigger
+    from klk_daemon.cli import (
+        check,
+        config,
+        demo,
+        history,
+        logs,
+        pause,
+        run,
+        service,
+        simulate,
+        status,
+        tiendas,
+        trigger,
+    )
 
     app.command("run")(run.run)
     app.command("trigger")(trigger.trigger)
@@ -151,6 +164,10 @@ def _register() -> None:
     app.command("resume")(pause.resume)
     app.command("runs")(history.runs)
     app.command("certificados")(history.certificados)
+    app.command("logs")(logs.logs)
+    app.command("check")(check.check)
+    app.command("tiendas")(tiendas.tiendas)
     app.command("simulate")(simulate.simulate)
     app.command("demo")(demo.demo)
     app.add_typer(config.app, name="config")
+    app.add_typer(service.app, name="service")

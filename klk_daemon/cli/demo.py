@@ -92,9 +92,7 @@ async def _once(app: "App") -> int:
 
     code = 0
     for job in (Job.INVENTARIO, Job.VENTAS):
-        resultado = await en_turno(
-            app.trabajo(job), app.tiendas, app.entorno, app.locks, clock=_now, inventario_wait_s=0
-        )
+        resultado = await en_turno(app.trabajo(job), app.tiendas, app.entorno, clock=_now, inventario_wait_s=0)
         typer.echo(summary(document(resultado)))
         code = max(code, resultado.exit_code)
     held = (await app.database.transaction(lambda con: [existencias(con, t.id) for t in app.tiendas], keep=False)).value

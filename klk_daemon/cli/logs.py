@@ -56,9 +56,9 @@ def logs(
     settings: Settings = context.obj.load().settings
     zona = ZoneInfo(settings.schedule.timezone)
     folder = Path(settings.logs.dir)
-    moment, first_day = instant(since, zona=zona, now=datetime.now(UTC)) if since else (None, None)
+    moment, first_day = instant(since, zona=zona, now=datetime.now(UTC)) if since is not None else (None, None)
     wanted = Wanted(job, errors, tienda, moment, first_day)
-    how_many = lines if lines is not None else None if since else LAST
+    how_many = lines if lines is not None else None if since is not None else LAST
     show = raw if as_json else _readable(settings, wanted, zona)
     follower = logread.Follower(folder, wanted) if follow else None
     ends = follower.ends if follower else None

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from klk_daemon.daemon.instance import HTTP_FILE, running_pid
 from klk_daemon.errors import KlkError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 CONNECT_S = 5.0
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
@@ -57,7 +59,9 @@ class Remote:
                 yield json.loads(line)
 
     @contextmanager
-    def _exchange(self, method: str, path: str, order: Mapping[str, Any]) -> Iterator[HTTPResponse]:
+    def _exchange(self, method: str, path: str, order: Mapping[str, Any]) -> "Iterator[HTTPResponse]":
+        from http.client import HTTPConnection, HTTPException
+
         connection = HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=CONNECT_S)
         try:
             connection.connect()
@@ -75,7 +79,7 @@ class Remote:
             connection.close()
 
 
-def _error(response: HTTPResponse) -> RemoteError:
+def _error(response: "HTTPResponse") -> RemoteError:
     try:
         answer = json.loads(response.read())
     except ValueError:

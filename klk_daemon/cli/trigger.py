@@ -143,7 +143,6 @@ def _run_here(
                     trabajo,
                     tiendas,
                     app.entorno,
-                    app.locks,
                     clock=_now,
                     inventario_wait_s=app.settings.inventario.wait_s,
                     wait=wait,

@@ -20,7 +20,7 @@ class Worker:
 
     Args:
         job: its name.
-        run: does one run; a `KlkError` from it is logged, and the next run tries again.
+        run: does one run; an error from it is logged, and the next run tries again.
     """
 
     def __init__(self, job: Job, run: Callable[[], Awaitable[object]]) -> None:
@@ -48,5 +48,7 @@ class Worker:
                 await self._run()
             except KlkError as e:
                 log.error("corrida_imposible", job=str(self.job), error=str(e))  # noqa: TRY400 - not a bug, no traceback
+            except Exception:  # a bug in one run must not keep the next, or another job, from running
+                log.exception("error_interno", job=str(self.job))
             if not self._asked.is_set():
                 self._idle.set()

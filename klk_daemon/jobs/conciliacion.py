@@ -70,6 +70,7 @@ class Conciliacion:
 
     async def _dia(self, tienda: Tienda, fecha: date, sesion: Sesion, *, ultima: bool) -> None:
         (ventana,) = ventanas(dia(fecha, self.zona), self.zona)
+        pedida = sesion.reloj
         lote = await _leer(tienda, ventana, sesion)
         extraida = sesion.reloj
 
@@ -82,6 +83,7 @@ class Conciliacion:
                 lote.rechazos,
                 min_ratio=self.min_ratio,
                 run_id=sesion.libro.run_id,
+                pedida=pedida,
                 extraida=extraida,
                 now=sesion.reloj,
             )

@@ -18,10 +18,12 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado, Job, Modo, Resultado, ResultadoTienda, Tienda
 from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido
+from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import cobertura, ejecuciones, schema
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.ejecuciones import Ejecucion
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Perdida, Recibo
 from klk_daemon.windows import local
@@ -67,6 +69,8 @@ class Entorno:
         run_timeout_s: a run's deadline.
         host: this machine's name, for the ledger.
         version: this program's, for the ledger.
+        ubicaciones: the ids of all configured stores.
+        locks: the jobs' locks.
     """
 
     database: Database
@@ -77,6 +81,13 @@ class Entorno:
     run_timeout_s: float
     host: str
     version: str
+    ubicaciones: Collection[str]
+    locks: JobLocks
+
+    def reparar(self, con: DuckDBPyConnection, mine: Job | None, reloj: datetime) -> int:
+        """Ends what processes that died left `en_proceso`: of the caller's own job, and of those that do not run."""
+        jobs = [job for job in Job if job is mine or not self.locks.busy(job)]
+        return ejecuciones.reparar(con, jobs, self.ubicaciones, self.host, reloj)
 
 
 def nothing(_: Any) -> None:
@@ -175,7 +186,7 @@ class _Corrida(Generic[P]):
         if (perdida := self._entorno.recibo.comparar(con)) is not None:
             _recuperar(con, perdida)
         pendientes = self._entorno.pendientes.escribir(con)
-        reparadas = ejecuciones.reparar(con, self._trabajo.job, self._entorno.host, reloj)
+        reparadas = self._entorno.reparar(con, self._trabajo.job, reloj)
         if pendientes or reparadas:
             log.warning("ejecuciones_reparadas", pendientes=pendientes, interrumpidas=reparadas)
         ejecuciones.anotar_tiendas(con, self._tiendas, reloj)
@@ -252,8 +263,15 @@ class _Corrida(Generic[P]):
                     raise parte.error  # it is not waited for twice
             await self._entorno.database.transaction(lambda con: ejecuciones.guardar(con, rows))
         except (CorridaError, asyncio.CancelledError) as e:
+            self._set_aside(rows, e)
+
+    def _set_aside(self, rows: Sequence[Ejecucion], why: BaseException) -> None:
+        try:
             self._entorno.pendientes.apartar(rows)
-            log.warning("ejecuciones_apartadas", filas=len(rows), motivo=str(e))
+        except OSError as e:  # the log has them, and the run must still end as what it was
+            log.critical("ejecuciones_sin_anotar", filas=len(rows), motivo=str(why), error=str(e))
+        else:
+            log.warning("ejecuciones_apartadas", filas=len(rows), motivo=str(why))
 
     def _elapsed(self) -> datetime:
         """The instant now: the run's own, and what has passed since."""

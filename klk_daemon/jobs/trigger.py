@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
-from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.run import Entorno, Trabajo, correr, nothing
 
@@ -14,7 +13,6 @@ async def en_turno(
     trabajo: Trabajo[Any],
     tiendas: Sequence[Tienda],
     entorno: Entorno,
-    locks: JobLocks,
     *,
     clock: Callable[[], datetime],
     inventario_wait_s: float,
@@ -28,7 +26,6 @@ async def en_turno(
         trabajo: the job.
         tiendas: for which stores.
         entorno: the tools.
-        locks: the jobs' locks.
         clock: asked for the run's instant once its turn has come.
         inventario_wait_s: how long `ventas` waits for an inventario under way; then it goes ahead, and says so.
         wait: False refuses to wait for the job's turn.
@@ -39,7 +36,7 @@ async def en_turno(
         OcupadoError: `wait` is False, and it would have to.
         ConfigError: see `correr`.
     """
-    async with locks.turn(trabajo.job, wait=wait):
-        if trabajo.job is Job.VENTAS and not await locks.idle(Job.INVENTARIO, inventario_wait_s):
+    async with entorno.locks.turn(trabajo.job, wait=wait):
+        if trabajo.job is Job.VENTAS and not await entorno.locks.idle(Job.INVENTARIO, inventario_wait_s):
             log.warning("inventario_en_curso", job=str(trabajo.job), espera_s=inventario_wait_s)
         return await correr(trabajo, tiendas, entorno, now=clock(), dry_run=dry_run, on_tienda=on_tienda)

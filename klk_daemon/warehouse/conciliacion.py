@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Rechazo, Tienda
@@ -12,7 +13,8 @@ from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.warehouse import certificados, ventas
 from klk_daemon.warehouse.staging import changed, scalar, stage
 
-CLAVE = {"numero_factura": "VARCHAR", "linea": "VARCHAR"}
+log = structlog.get_logger()
+CLAVE = {"numero_factura": "VARCHAR", "linea": "BIGINT"}
 
 
 def igualar(
@@ -24,6 +26,7 @@ def igualar(
     *,
     min_ratio: float,
     run_id: str,
+    pedida: datetime,
     extraida: datetime,
     now: datetime,
 ) -> Conteo:
@@ -37,7 +40,8 @@ def igualar(
         rechazos: rows that could not be read: a line that one of them may be is not taken for annulled.
         min_ratio: a day with fewer lines than this share of those held is refused.
         run_id: for `ventas_correcciones`.
-        extraida: when KLK answered, naive local time.
+        pedida: when KLK was asked, naive local time: what was written since may be missing from its answer.
+        extraida: when it answered.
         now: naive local time.
 
     Raises:
@@ -53,7 +57,9 @@ def igualar(
         )
     with ventas.comparar(con, tienda, filas, fecha) as comparacion:
         _anotar_cambios(con, tienda, comparacion.columnas, run_id, now)
-        eliminados = _eliminar(con, tienda, fecha, rechazos, run_id, now, comparacion.columnas)
+        eliminados = _eliminar(
+            con, tienda, fecha, rechazos, comparacion.columnas, run_id=run_id, pedida=pedida, now=now
+        )
         conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)
     if eliminados:
         certificados.reabrir(con, tienda.id, [fecha], now)
@@ -80,25 +86,35 @@ def _eliminar(
     tienda: Tienda,
     fecha: date,
     rechazos: Sequence[Rechazo],
-    run_id: str,
-    now: datetime,
     columnas: Sequence[str],
+    *,
+    run_id: str,
+    pedida: datetime,
+    now: datetime,
 ) -> int:
-    """Lines that KLK has no more: annulled invoices and returns (klk-api.md, trap 6)."""
-    stage(con, "ilegibles", [clave for r in rechazos if (clave := _clave(r)) is not None], CLAVE)
+    """Lines that KLK has no more: annulled invoices and returns (klk-api.md, trap 6).
+
+    A line that a row which cannot be read may be is kept, and so is one that was written after KLK was asked.
+    """
+    claves = [_clave(r) for r in rechazos]
+    if None in claves:
+        log.warning("dia_con_filas_sin_clave", fecha=str(fecha), filas=claves.count(None))
+        return 0
+    stage(con, "ilegibles", [clave for clave in claves if clave is not None], CLAVE)
     de_mas = (
         "v.ubicacion_id = $ubicacion AND v.fecha = $fecha AND NOT EXISTS"
         " (SELECT 1 FROM lote AS n WHERE n.numero_factura = v.numero_factura AND n.linea = v.linea) AND NOT EXISTS"
         " (SELECT 1 FROM ilegibles AS i WHERE i.numero_factura = v.numero_factura"
-        " AND i.linea = CAST(v.linea AS VARCHAR))"
+        " AND i.linea = CAST(v.linea AS INTEGER)) AND COALESCE("
+        " COALESCE(v.fecha_actualizacion, v.fecha_carga) NOT BETWEEN $pedida AND $now, true)"
     )
-    parametros = {"ubicacion": tienda.id, "fecha": str(fecha)}
+    parametros = {"ubicacion": tienda.id, "fecha": str(fecha), "pedida": pedida, "now": now}
     con.execute(
         "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
         " despues, run_id) SELECT $now, $ubicacion, v.fecha, v.numero_factura, v.linea, 'eliminada',"
         f" {_como_json('v', columnas)}, NULL, $run_id FROM ventas_raw AS v WHERE {de_mas}"
         " ORDER BY v.numero_factura, v.linea",
-        {**parametros, "now": now, "run_id": run_id},
+        {**parametros, "run_id": run_id},
     )
     eliminados = changed(con, f"DELETE FROM ventas_raw AS v WHERE {de_mas}", parametros)
     con.execute("DROP TABLE ilegibles")
@@ -109,11 +125,16 @@ def _como_json(alias: str, columnas: Sequence[str]) -> str:
     return f"to_json({{{', '.join(f'{c!r}: {alias}.{c}' for c in columnas)}}})"
 
 
-def _clave(rechazo: Rechazo) -> dict[str, str] | None:
+def _clave(rechazo: Rechazo) -> dict[str, Any] | None:
+    """Which line a row that cannot be loaded is; None where that cannot be read either."""
     fila = rechazo.fila
-    if not isinstance(fila, dict) or fila.get("numero_factura") is None or fila.get("linea") is None:
+    if not isinstance(fila, dict) or fila.get("numero_factura") is None:
         return None
-    return {"numero_factura": str(fila["numero_factura"]).strip(), "linea": str(fila["linea"]).strip()}
+    try:
+        linea = int(float(fila["linea"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return {"numero_factura": str(fila["numero_factura"]).strip(), "linea": linea}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ if importlib.util.find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]
 
 POLL_S = 0.1
-WAL_UNREADABLE = "Failure while replaying WAL"
+# Not every failure to replay is the log's own: a full disk or too little memory may pass.
+WAL_UNREADABLE = re.compile(r"Failure while replaying WAL.*(corrupt|checksum|serializ)", re.IGNORECASE | re.DOTALL)
 HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 CONFIG: dict[str, Any] = {
     # A file that DuckDB 1.0 can read, whatever version writes it.
@@ -152,7 +153,7 @@ class Database:
                 if not work.future.set_running_or_notify_cancel():
                     continue
                 try:
-                    connection = connection or self._open()
+                    connection = connection or self._open(work.queued + self._lock_timeout_s)
                     began = time.monotonic()
                     value = _transact(connection, work)
                     ended = time.monotonic()
@@ -177,8 +178,8 @@ class Database:
             self._draining = False
             return None
 
-    def _open(self) -> DuckDBPyConnection:
-        deadline = time.monotonic() + self._lock_timeout_s
+    def _open(self, deadline: float) -> DuckDBPyConnection:
+        """Opens the file; while another process holds it, tries until `deadline` (monotonic), once at least."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as e:
@@ -189,7 +190,7 @@ class Database:
             try:
                 return duckdb.connect(str(self.path), config=self._config)
             except duckdb.IOException as e:
-                if WAL_UNREADABLE in str(e) and (aside := apartar_wal(self.path)) is not None:
+                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(self.path)) is not None:
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):

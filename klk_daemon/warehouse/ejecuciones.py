@@ -1,6 +1,6 @@
 """The ledger `etl_ejecuciones`: one row per store and run, written at its start and again at its end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado, Job, Tienda
-from klk_daemon.warehouse.staging import column_types, scalar
+from klk_daemon.warehouse.staging import changed, column_types, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +63,36 @@ def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
         )
 
 
-def reparar(con: DuckDBPyConnection, job: Job, host: str, now: datetime) -> int:
-    """Ends the rows that a process which died left `en_proceso`; the caller holds the job's lock, so none is alive.
+def reparar(
+    con: DuckDBPyConnection, jobs: Collection[Job], ubicaciones: Collection[str], host: str, now: datetime
+) -> int:
+    """Ends the rows that a process which died left `en_proceso`.
+
+    Args:
+        con: an open transaction.
+        jobs: those of which the caller knows that no run is alive, but its own, which has no row yet.
+        ubicaciones: the stores of this installation; its host may have had another name.
+        host: this machine's name, whose rows of stores that are configured no more are ended, too.
+        now: naive local time.
 
     Returns:
         How many there were.
     """
-    row = con.execute(
-        "UPDATE etl_ejecuciones SET estado = ?, error_tipo = 'interrumpido', fecha_fin = ?,"
-        " duracion_segundos = date_diff('second', fecha_inicio, ?),"
-        " error_mensaje = 'the process ended before the run did'"
-        " WHERE estado = ? AND etl_tipo = ? AND host = ?",
-        [Estado.FALLIDO, now, now, Estado.EN_PROCESO, job, host],
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return changed(
+        con,
+        "UPDATE etl_ejecuciones SET estado = $fallido, error_tipo = 'interrumpido', fecha_fin = $now,"
+        " duracion_segundos = greatest(0, date_diff('second', fecha_inicio, $now)),"
+        " error_mensaje = 'the process ended before the run did' WHERE estado = $en_proceso"
+        " AND list_contains($jobs, etl_tipo) AND (host = $host OR list_contains($ubicaciones, ubicacion_id))",
+        {
+            "fallido": Estado.FALLIDO,
+            "en_proceso": Estado.EN_PROCESO,
+            "now": now,
+            "jobs": list(jobs),
+            "host": host,
+            "ubicaciones": list(ubicaciones),
+        },
+    )
 
 
 def anotar_tiendas(con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> None:

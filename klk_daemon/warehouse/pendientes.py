@@ -3,7 +3,6 @@
 A database that is held too long, or broken, must not hide that runs failed (contract, "What a run guarantees", 7).
 """
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 from pydantic import TypeAdapter
 
+from klk_daemon.warehouse import jsonl
 from klk_daemon.warehouse.ejecuciones import Ejecucion, guardar
 
 NAME = "ejecuciones_pendientes.jsonl"
@@ -21,31 +21,47 @@ class Pendientes:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
+        self._written = b""
 
     def apartar(self, ejecuciones: Sequence[Ejecucion]) -> None:
-        """Keeps the rows, safely on disk when this returns."""
-        self._path.touch(mode=0o600)
-        with self._path.open("ab") as f:
-            f.writelines(_json().dump_json(e) + b"\n" for e in ejecuciones)
-            f.flush()
-            os.fsync(f.fileno())
+        """Keeps the rows, safely on disk when this returns.
+
+        Raises:
+            OSError: the state directory cannot be written.
+        """
+        with jsonl.lock(self._path):
+            jsonl.append(self._path, [_json().dump_json(e) for e in ejecuciones])
 
     def leer(self) -> list[Ejecucion]:
-        """The rows that wait; a line that a crash cut short is passed over."""
-        if not self._path.exists():
-            return []
-        *whole, _torn = self._path.read_bytes().split(b"\n")
-        return [_json().validate_json(line) for line in whole if line]
+        """The rows that wait."""
+        return list(jsonl.read(self._data(), _json()))
 
     def escribir(self, con: DuckDBPyConnection) -> int:
         """Writes them in the caller's transaction; call `olvidar` once it is committed. How many there were."""
-        ejecuciones = self.leer()
+        self._written = self._data()
+        ejecuciones = list(jsonl.read(self._written, _json()))
         guardar(con, ejecuciones)
         return len(ejecuciones)
 
     def olvidar(self) -> None:
-        """Removes the file. After a crash before this the rows are written again, which changes nothing."""
-        self._path.unlink(missing_ok=True)
+        """Drops what `escribir` wrote, and keeps what came to wait since.
+
+        After a crash before this the rows are written again, which changes nothing.
+        """
+        if not self._written:
+            return
+        with jsonl.lock(self._path):
+            data = self._data()
+            # Another process may have written and dropped them meanwhile.
+            rest = data.removeprefix(self._written)
+            if rest:
+                jsonl.replace(self._path, rest)
+            else:
+                self._path.unlink(missing_ok=True)
+        self._written = b""
+
+    def _data(self) -> bytes:
+        return self._path.read_bytes() if self._path.exists() else b""
 
 
 @cache

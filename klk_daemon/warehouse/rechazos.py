@@ -6,7 +6,8 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Job, Rechazo
-from klk_daemon.warehouse.staging import json_text, stage
+from klk_daemon.jsontext import json_text
+from klk_daemon.warehouse.staging import stage
 
 TYPES = {"motivo": "VARCHAR", "fila": "VARCHAR"}
 

@@ -5,23 +5,28 @@ number in the database and, once it is safely there, is noted in the state direc
 behind the newest note has lost commits; the notes say of what, so that it is read again from KLK.
 """
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+import structlog
 from duckdb import DuckDBPyConnection
 from pydantic import TypeAdapter
-from pydantic.dataclasses import dataclass as checked_dataclass
 
 from klk_daemon.domain import Intervalo, Job
+from klk_daemon.warehouse import jsonl
+
+log = structlog.get_logger()
 
 NAME = "commits.jsonl"
 # About three days of nineteen stores: a database loses its last commits, not its first.
 KEPT = 5000
+# Among so many last notes the newest is, though two processes may have noted in another order than they committed.
+NEWEST = 50
 
 
-@checked_dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Nota:
     """What one commit was about: `desde` and `hasta` (UTC) are the sales that it read, if it read any."""
 
@@ -31,9 +36,6 @@ class Nota:
     ubicacion_id: str
     desde: datetime | None = None
     hasta: datetime | None = None
-
-
-NOTA: TypeAdapter[Nota] = TypeAdapter(Nota)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ class Recibo:
         return str(row[0]), int(row[1])
 
     def anotar(self, nota: Nota) -> None:
-        """Notes a commit that has happened; on disk when this returns."""
-        self._path.touch(mode=0o600)
-        with self._path.open("ab") as f:
-            f.write(NOTA.dump_json(nota) + b"\n")
-            f.flush()
-            os.fsync(f.fileno())
+        """Notes a commit that has happened; on disk when this returns.
+
+        A note that cannot be written is told of and done without: the commit stands, and the next note covers it.
+        """
+        try:
+            jsonl.append(self._path, [_json().dump_json(nota)])
+        except OSError as e:
+            log.warning("recibo_no_anotado", error=str(e))
 
     def comparar(self, con: DuckDBPyConnection) -> Perdida | None:
         """What the database has lost, inside a transaction; it counts on from the newest note afterwards.
@@ -79,35 +83,30 @@ class Recibo:
         row = con.execute("SELECT base_id, numero FROM ultimo_commit").fetchone()
         assert row is not None  # schema.ensure has made the row
         base_id, numero = row
-        notas = [n for n in self._leer() if n.base_id == base_id]
-        if not notas or notas[-1].numero <= numero:
+        perdidas = self._despues(base_id, numero, self._data().splitlines()[-NEWEST:])
+        if not perdidas:
             return None
-        perdidas = tuple(n for n in notas if n.numero > numero)
-        con.execute("UPDATE ultimo_commit SET numero = ?", [notas[-1].numero])
-        return Perdida(perdidas, completa=perdidas[0].numero == numero + 1)
+        perdidas = self._despues(base_id, numero, self._data().splitlines())
+        con.execute("UPDATE ultimo_commit SET numero = ?", [perdidas[-1].numero])
+        return Perdida(tuple(perdidas), completa=perdidas[0].numero == numero + 1)
+
+    def _despues(self, base_id: str, numero: int, lines: list[bytes]) -> list[Nota]:
+        notas = jsonl.read(b"\n".join(lines), _json())
+        return sorted((n for n in notas if n.base_id == base_id and n.numero > numero), key=lambda n: n.numero)
 
     def recortar(self) -> None:
-        """Drops notes that are too old to matter; complete before the old file goes."""
-        lines = self._lines()
-        if len(lines) <= 2 * KEPT:
-            return
-        partial = self._path.with_suffix(".part")
-        partial.touch(mode=0o600)
-        with partial.open("wb") as f:
-            f.write(b"\n".join(lines[-KEPT:]) + b"\n")
-            f.flush()
-            os.fsync(f.fileno())
-        partial.replace(self._path)
+        """Drops notes that are too old to matter."""
+        lines = self._data().splitlines()
+        if len(lines) > 2 * KEPT:
+            jsonl.replace(self._path, b"\n".join(lines[-KEPT:]) + b"\n")
 
-    def _leer(self) -> list[Nota]:
-        return [NOTA.validate_json(line) for line in self._lines()]
+    def _data(self) -> bytes:
+        return self._path.read_bytes() if self._path.exists() else b""
 
-    def _lines(self) -> list[bytes]:
-        """The whole lines; one that a crash cut short is none."""
-        if not self._path.exists():
-            return []
-        *whole, _torn = self._path.read_bytes().split(b"\n")
-        return whole
+
+@cache
+def _json() -> TypeAdapter[Nota]:
+    return TypeAdapter(Nota)
 
 
 def apartar_wal(path: Path, now: datetime | None = None) -> Path | None:
@@ -123,6 +122,6 @@ def apartar_wal(path: Path, now: datetime | None = None) -> Path | None:
     wal = path.with_name(path.name + ".wal")
     if not wal.exists():
         return None
-    aside = wal.with_name(f"{wal.name}.ilegible-{now or datetime.now(UTC):%Y%m%dT%H%M%S}")
+    aside = wal.with_name(f"{wal.name}.ilegible-{now or datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     wal.rename(aside)
     return aside

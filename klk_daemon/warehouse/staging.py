@@ -42,21 +42,3 @@ def scalar(con: DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mappin
 def changed(con: DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> int:
     """Runs an INSERT, UPDATE or DELETE; how many rows it changed."""
     return int(scalar(con, sql, parameters))
-
-
-def json_text(value: Any) -> str:
-    """Any value that JSON's parser gives, as valid JSON: NaN and infinities, which Python reads, become text."""
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value - value == 0 else str(value)
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return value

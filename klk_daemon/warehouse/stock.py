@@ -135,7 +135,7 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
     actualizados = changed(
         con,
         "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
-        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now FROM nuevo AS n"
+        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now, fecha_actualizacion = $now FROM nuevo AS n"
         f" WHERE a.ubicacion_id = $ubicacion AND {mismo} AND (a.cantidad IS DISTINCT FROM n.cantidad"
         " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor"
         " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
@@ -144,13 +144,17 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
     insertados = changed(
         con,
         "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
-        " costo_promedio, valor_inventario, ultima_actualizacion)"
-        " SELECT $ubicacion, n.almacen_codigo, n.producto_id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now"
+        " costo_promedio, valor_inventario, ultima_actualizacion, fecha_actualizacion) SELECT $ubicacion,"
+        " n.almacen_codigo, n.producto_id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now, $now"
         " FROM nuevo AS n WHERE NOT EXISTS (SELECT 1 FROM stock_actual AS a"
         f" WHERE a.ubicacion_id = $ubicacion AND {mismo})",
         parametros,
     )
-    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
+    con.execute(
+        "UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion"
+        " AND fecha_actualizacion IS DISTINCT FROM $now",
+        parametros,
+    )
     return Conteo(
         extraidos=extraidos,
         insertados=insertados,

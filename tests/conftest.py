@@ -1,0 +1,96 @@
+"""What all tests share: no network but loopback, an environment of their own, and a real database file."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+import pytest_asyncio
+import pytest_socket
+import stamina
+from duckdb import DuckDBPyConnection
+from hypothesis import settings
+
+from klk_daemon.domain import Tienda
+from klk_daemon.warehouse import schema
+from klk_daemon.warehouse.connection import Database
+
+AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
+
+settings.register_profile("klk", deadline=None, max_examples=60)
+settings.load_profile("klk")
+
+
+def pytest_runtest_setup() -> None:
+    """No test reaches beyond loopback (klk-api.md: never the real server)."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting, home or state directory of the person who runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [*os.environ]:
+        if name.startswith(("KLK_", "XDG_")) and name != "KLK_TEST_FULL":
+            monkeypatch.delenv(name)
+    for name in ("STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CONFIG", "STATE", "DATA", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+
+
+@pytest.fixture
+def no_backoff() -> Iterator[None]:
+    """Retries without the wait between them; the number of attempts stays as configured."""
+    with stamina.set_testing(testing=True, attempts=100, cap=True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def zona() -> ZoneInfo:
+    """The stores' time zone."""
+    return ZoneInfo("America/Caracas")
+
+
+@pytest.fixture(scope="session")
+def tiendas() -> tuple[Tienda, ...]:
+    """The four stores of klk-api.md."""
+    return (
+        Tienda("tienda_01", "PERIFERICO", "SUC001", ("APP-TPF", "APP-PPF")),
+        Tienda("tienda_08", "BOSQUE", "SUC002", ("APP-TBQ",)),
+        Tienda("tienda_17", "ARTIGAS", "SUC003", ("TANT",)),
+        Tienda("tienda_20", "TAZAJAL", "SUC005", ("TTZ",)),
+    )
+
+
+@pytest.fixture
+def periferico(tiendas: tuple[Tienda, ...]) -> Tienda:
+    """The store with two warehouses."""
+    return tiendas[0]
+
+
+@pytest.fixture
+def bosque(tiendas: tuple[Tienda, ...]) -> Tienda:
+    """A store with one warehouse."""
+    return tiendas[1]
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database file with the tables of a new installation."""
+    database = Database(tmp_path / "klk.db", lock_timeout_s=5)
+    await database.transaction(lambda con: schema.ensure(con, AHORA))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def con(tmp_path: Path) -> Iterator[DuckDBPyConnection]:
+    """A connection to a database file with the tables of a new installation, for what runs inside a transaction."""
+    with duckdb.connect(str(tmp_path / "con.db")) as con:
+        schema.ensure(con, AHORA)
+        yield con

@@ -1,0 +1,1 @@
+"""End to end: the command line as a process, the simulator on a socket, a DuckDB file on disk."""

@@ -1,0 +1,120 @@
+"""Watermark and coverage in the tables, in the transaction that holds the rows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from duckdb import DuckDBPyConnection
+from wire_rows import cuerpo_ventas, linea, un_dia
+
+from klk_daemon.domain import Intervalo, Tienda
+from klk_daemon.klk import convert, wire
+from klk_daemon.klk.answers import parse
+from klk_daemon.warehouse import cobertura, ventas
+
+NOW = datetime(2025, 11, 17, 16, 5, tzinfo=UTC)
+
+
+def hace(horas: float) -> datetime:
+    """So many hours before now."""
+    return NOW - timedelta(hours=horas)
+
+
+def leido(
+    con: DuckDBPyConnection, tienda: Tienda, desde: datetime, hasta: datetime, *, piso: Any = None, now: datetime = NOW
+) -> None:
+    """Records one interval."""
+    cobertura.registrar(con, tienda.id, Intervalo(desde, hasta), piso=piso, now=now, run_id="r1")
+
+
+def test_nothing_is_known_of_a_new_store(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """No watermark, no coverage, no newest line."""
+    lectura = cobertura.leer(con, periferico.id, zona)
+    assert (lectura.marca, lectura.cobertura, lectura.ultima_venta) == (None, (), None)
+
+
+def test_the_first_reading(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """From the plan's floor on the watermark follows; instants are stored in UTC."""
+    leido(con, periferico, hace(3), hace(1), piso=hace(3))
+    lectura = cobertura.leer(con, periferico.id, zona)
+    assert (lectura.marca, lectura.cobertura) == (hace(1), (Intervalo(hace(3), hace(1)),))
+    assert con.execute("SELECT * FROM etl_marcas").fetchall() == [
+        ("ventas", "tienda_01", datetime(2025, 11, 17, 15, 5))  # noqa: DTZ001
+    ]
+    assert con.execute("SELECT desde_utc, run_id FROM ventas_cobertura").fetchall() == [
+        (datetime(2025, 11, 17, 13, 5), "r1")  # noqa: DTZ001
+    ]
+
+
+def test_a_range_by_hand_is_coverage_all_the_same(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """It makes no first watermark, leaves one that it does not reach, and moves one that it does."""
+    leido(con, periferico, hace(9), hace(8))
+    assert cobertura.leer(con, periferico.id, zona).marca is None
+    leido(con, periferico, hace(5), hace(4), piso=hace(5))
+    leido(con, periferico, hace(3), hace(2))
+    assert cobertura.leer(con, periferico.id, zona).marca == hace(4)
+    leido(con, periferico, hace(7), hace(1))
+    lectura = cobertura.leer(con, periferico.id, zona)
+    assert lectura.marca == hace(1)
+    assert lectura.cobertura == (Intervalo(hace(9), hace(8)), Intervalo(hace(7), hace(1)))
+
+
+def test_the_watermark_never_goes_back(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """A re-reading of the past changes nothing."""
+    leido(con, periferico, hace(3), hace(1), piso=hace(3))
+    antes = con.execute("SELECT rowid, * FROM ventas_cobertura").fetchall()
+    leido(con, periferico, hace(3), hace(2), piso=hace(3))
+    assert cobertura.leer(con, periferico.id, zona).marca == hace(1)
+    assert con.execute("SELECT rowid, * FROM ventas_cobertura").fetchall() == antes
+    assert con.execute("SELECT count(*) FROM etl_marcas").fetchone() == (1,)
+
+
+def test_coverage_is_merged(con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda) -> None:
+    """A day of half hours is one row; another store's rows are its own."""
+    for n in range(48):
+        leido(con, periferico, hace(25 - n / 2), hace(24 - n / 2), piso=hace(25))
+    leido(con, bosque, hace(2), hace(1), piso=hace(2))
+    assert con.execute("SELECT count(*) FROM ventas_cobertura WHERE ubicacion_id = 'tienda_01'").fetchone() == (1,)
+    assert cobertura.cobertura(con, bosque.id) == [Intervalo(hace(2), hace(1))]
+
+
+def test_what_a_fast_clock_claimed_is_given_up(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """Once the clock is right again, coverage ahead of it goes, so that it is read when its time comes."""
+    manana = NOW + timedelta(days=1)
+    leido(con, periferico, hace(1), manana, piso=hace(1), now=manana)
+    leido(con, periferico, hace(1), NOW, piso=hace(1), now=NOW)
+    lectura = cobertura.leer(con, periferico.id, zona)
+    assert lectura.cobertura == (Intervalo(hace(1), NOW),)
+    assert lectura.marca == manana
+
+
+def test_rows_and_watermark_stand_or_fall_together(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
+    """After a rollback neither is there."""
+    con.execute("BEGIN")
+    lote = convert.ventas(un_dia(), parse(cuerpo_ventas(linea()), wire.VENTAS, "x"))
+    ahora = NOW.replace(tzinfo=None)
+    ventas.cargar(con, periferico, lote.filas, extraida=ahora, now=ahora)
+    leido(con, periferico, hace(3), hace(1), piso=hace(3))
+    con.execute("ROLLBACK")
+    lectura = cobertura.leer(con, periferico.id, zona)
+    assert (lectura.marca, lectura.cobertura, lectura.ultima_venta) == (None, (), None)
+
+
+@pytest.mark.parametrize("tipo", ["TIMESTAMP", "VARCHAR"])
+def test_the_newest_line_of_a_store_without_a_watermark(
+    con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo, tipo: str
+) -> None:
+    """Also in a legacy file, where it is text, some of it unreadable."""
+    con.execute(f"ALTER TABLE ventas_raw ALTER fecha_hora_completa TYPE {tipo}")
+    for texto in ("2025-11-17T12:19:56", "2025-11-16T23:00:00", None):
+        con.execute(
+            "INSERT INTO ventas_raw (ubicacion_id, fecha_hora_completa)"
+            " VALUES ('tienda_01', ?), ('otra', '2026-01-01')",
+            [texto],
+        )
+    if tipo == "VARCHAR":
+        con.execute("INSERT INTO ventas_raw (ubicacion_id, fecha_hora_completa) VALUES ('tienda_01', 'N/A')")
+    assert cobertura.leer(con, periferico.id, zona).ultima_venta == datetime(2025, 11, 17, 16, 19, 56, tzinfo=UTC)
+    leido(con, periferico, hace(3), hace(1), piso=hace(3))
+    assert cobertura.leer(con, periferico.id, zona).ultima_venta is None
