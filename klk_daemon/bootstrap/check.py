@@ -156,16 +156,11 @@ async def _database(settings: Settings, pid: int | None, clock: Callable[[], dat
 async def _klk(settings: Settings, clock: Callable[[], datetime]) -> list[Hallazgo]:
     if not settings.api.base_url:
         return [unwatched("api", "api.base_url is not set")]
-    slots = asyncio.Semaphore(settings.api.max_concurrency)
-    url = str(mask("api.base_url", settings.api.base_url))
-    asking = client(settings, slots)  # its module's libraries first: `checks.klk` imports them too
+    most = settings.api.max_concurrency
+    asking = client(settings, asyncio.Semaphore(most))  # before the import below, for which it loads httpx lean
     from klk_daemon.checks.klk import KlkCheck  # noqa: PLC0415
 
-    check = KlkCheck(
-        asking,
-        asyncio.Semaphore(settings.api.max_concurrency),
-        url=url,
-        zona=settings.schedule.timezone,
-        clock=clock,
-    )
+    url = str(mask("api.base_url", settings.api.base_url))
+    # Slots of its own: it must know before a request waits for one whether KLK hangs.
+    check = KlkCheck(asking, asyncio.Semaphore(most), url=url, zona=settings.schedule.timezone, clock=clock)
     return await check.run(stores(settings))

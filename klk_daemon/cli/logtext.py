@@ -64,7 +64,7 @@ def render(line: Line, columns: Columns, canvas: Canvas, zona: ZoneInfo) -> str:
     words: list[list[Piece]] = [
         [(f"{harmless(key)}=", Style.DIM), (_value(value), Style.PLAIN)] for key, value in pairs
     ]
-    head.append((f"{event:{EVENT_WIDTH}}" if words else event, event_style))
+    head += [(event, event_style), (" " * (EVENT_WIDTH - len(event)), Style.PLAIN)]
     below = [f"    {part}" for key in BELOW if data.get(key) for part in harmless(str(data[key])).splitlines()]
     return "\n".join([canvas.flow(head, words, indent=INDENT), *below])
 

@@ -73,8 +73,11 @@ class Conciliacion:
         pedida = sesion.reloj
         lote = await _leer(tienda, ventana, sesion)
         extraida = sesion.reloj
+        conteo = Conteo()
+        tardanza = conciliacion.Tardanza()
 
         def igualar(con: DuckDBPyConnection) -> Conteo:
+            nonlocal conteo, tardanza
             conteo = conciliacion.igualar(
                 con,
                 tienda,
@@ -90,10 +93,11 @@ class Conciliacion:
             cobertura.registrar(
                 con, tienda.id, ventana.intervalo, piso=None, now=sesion.now, run_id=sesion.libro.run_id
             )
-            self._informar(conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id), fecha, conteo)
+            tardanza = conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id)
             return conteo
 
         await sesion.cargar(igualar, lote.rechazos, leido=ventana.intervalo, ultima=False)
+        self._informar(tardanza, fecha, conteo)
         segunda = await _leer(tienda, ventana, sesion)
 
         def certificar(con: DuckDBPyConnection) -> Conteo:

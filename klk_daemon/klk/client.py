@@ -5,6 +5,7 @@ exchange, so the whole of it stands under one deadline here, and its size is cou
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 OK = 200
 WAIT_INITIAL_S = 0.5
+USERINFO = re.compile(r"://\S*@")
 # `identity`: 300 kB of gzip became 300 MB of JSON.
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "klk-daemon"}
 
@@ -65,6 +67,7 @@ class KlkClient:
         observer: Callable[[str, str, float], None] = lambda *_: None,
     ) -> None:
         self._options = options
+        self._place = USERINFO.sub("://…@", options.base_url)
         self.adelanto_s: float | None = None
         self._observer = observer
         self._slots = slots
@@ -182,12 +185,12 @@ class KlkClient:
             raise ConexionFallida(f"{what}: {str(e) or 'the connection broke before an answer came'}") from e
         except httpx.ConnectTimeout as e:
             raise ConexionFallida(
-                f"{what}: no connection to {self._options.base_url} within {self._options.connect_timeout_s:g} s",
+                f"{what}: no connection to {self._place} within {self._options.connect_timeout_s:g} s",
                 hint="is this machine's network up, and KLK's server?",
             ) from e
         except httpx.TransportError as e:
             raise ConexionFallida(
-                f"{what}: no connection to {self._options.base_url}: {e or type(e).__name__}",
+                f"{what}: no connection to {self._place}: {e or type(e).__name__}",
                 hint="is this machine's network up, and KLK's server?",
             ) from e
 

@@ -145,11 +145,11 @@ class Tardanza:
     asked got it. Minutes. `perdidas` are lines that no window had found: the overlap was too short for them.
     """
 
-    lineas: int
-    mediana_min: float
-    p99_min: float
-    maxima_min: float
-    perdidas: int
+    lineas: int = 0
+    mediana_min: float = 0
+    p99_min: float = 0
+    maxima_min: float = 0
+    perdidas: int = 0
 
 
 def tardanza(con: DuckDBPyConnection, tienda: Tienda, fecha: date, run_id: str) -> Tardanza:

@@ -7,6 +7,7 @@ in between (contract, "What a run guarantees", 7).
 """
 
 import asyncio
+import contextvars
 import importlib.util
 import re
 import sys
@@ -63,11 +64,17 @@ class _Work(Generic[T]):
     def __init__(
         self, run: Callable[[DuckDBPyConnection], T], *, keep: bool, committed: Callable[[T], None] | None
     ) -> None:
-        self.run = run
+        # The caller's, so that what is logged in the thread names the run.
+        self._context = contextvars.copy_context()
+        self._run = run
         self.keep = keep
         self.committed = committed
         self.future: Future[Done[T]] = Future()
         self.queued = time.monotonic()
+
+    def run(self, connection: DuckDBPyConnection) -> T:
+        """Does it, in the transaction that is open."""
+        return self._context.run(self._run, connection)
 
 
 class Database:
