@@ -1,5 +1,21 @@
-"""`python -m klk_daemon`: the same as `klk-daemon`."""
+"""The program: `klk-daemon`, or `python -m klk_daemon`."""
 
-from klk_daemon.cli import main
+import os
+import signal
+from typing import NoReturn
 
-main()
+from klk_daemon.interrupt import INTERRUPTED
+
+
+def main() -> NoReturn:
+    """Runs one command."""
+    # Before anything else is loaded: an exception out of the middle of an import is a traceback at best.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+
+    from klk_daemon.cli import main as run  # noqa: PLC0415 - see above
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -118,15 +118,21 @@ class DailyFiles(logging.Handler):
         self._folder = folder
         self._zona = zona
         self._open: dict[str, tuple[str, int]] = {}
+        self._failing = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one line, whole or not at all."""
+        """Writes one line. A disk that is full must not stop the work, nor fill stderr: it is told once."""
         day = f"{datetime.fromtimestamp(record.created, UTC).astimezone(self._zona):%Y%m%d}"
         job = _job(record)
+        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
         try:
-            os.write(self._file(job, day), (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-        except OSError:  # a full disk must not stop the work; logging tells stderr
-            self.handleError(record)
+            os.write(self._file(job, day), line)
+        except OSError as e:
+            if not self._failing:
+                sys.stderr.write(f"klk-daemon: the logs in {self._folder} cannot be written: {e.strerror}\n")
+            self._failing = True
+        else:
+            self._failing = False
 
     def _file(self, job: str, day: str) -> int:
         opened_for, fd = self._open.get(job, ("", -1))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from klk_daemon import __version__
-from klk_daemon.cli.exits import INTERRUPTED
 from klk_daemon.errors import KlkError
+from klk_daemon.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App, Observer

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from klk_daemon.interrupt import raise_on_interrupt
+
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
 
@@ -42,6 +44,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after both jobs.")] = False,
 ) -> None:
     """Run the simulator of the KLK API and the daemon on a scratch database, until Ctrl-C."""
+    raise_on_interrupt()  # the scratch folder goes, too
     with tempfile.TemporaryDirectory(prefix="klk-demo-") as folder:
         raise typer.Exit(asyncio.run(_demo(Path(folder), once=once)))
 

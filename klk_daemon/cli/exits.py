@@ -3,4 +3,3 @@
 from typing import Final
 
 STALE: Final = 1
-INTERRUPTED: Final = 130

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from klk_daemon.cli.exits import INTERRUPTED
 from klk_daemon.errors import ConfigError
+from klk_daemon.interrupt import INTERRUPTED, raise_on_interrupt
 
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
@@ -102,6 +102,7 @@ def _delegate(daemon: "Remote", jobs: "Sequence[Job]", order: dict[str, Any], st
     from klk_daemon.cli.remote import RemoteError
 
     ended: list[Ended] = []
+    raise_on_interrupt()
     try:
         for job in jobs:
             with _progress(job, stores) as done:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -117,9 +118,14 @@ async def correr(
         ConfigError: the database has another shape, or is a newer version's.
         asyncio.CancelledError: the run was cancelled; by then its stores are booked as `interrumpido`.
     """
+    scratch = Database(Path(":memory:")) if dry_run and not entorno.database.exists() else None
+    if scratch is not None:  # a new installation stays new
+        entorno = replace(entorno, database=scratch)
     corrida = _Corrida(trabajo, tiendas, entorno, now, dry_run=dry_run, on_tienda=on_tienda)
     with structlog.contextvars.bound_contextvars(run_id=corrida.libro.run_id, job=str(trabajo.job)):
         resultado = await corrida.run()
+    if scratch is not None:
+        scratch.close()
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

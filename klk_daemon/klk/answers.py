@@ -5,6 +5,7 @@ one row (contract, "What a run guarantees", 6).
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -107,12 +108,13 @@ def _check_row(row: Any, tipo: Tipo[T]) -> T | Rechazo:
     """The row as checked; an optional field that cannot be read counts as missing."""
     try:
         row = _mend_text(row)
-        return tipo.row.validate_json(json.dumps(row))
+        readable = _readable(row)
+        return tipo.row.validate_json(json.dumps(readable))
     except ValidationError as e:
         first = e.errors(include_url=False, include_context=False)
     except RecursionError:
         return Rechazo("nested too deeply", None)
-    mended = _without(row, [error["loc"] for error in first])
+    mended = _without(readable, [error["loc"] for error in first])
     try:
         return tipo.row.validate_json(json.dumps(mended))
     except ValidationError as e:
@@ -150,6 +152,23 @@ def _integer(digits: str) -> int | float:
         return int(digits)
     except ValueError:
         return float(digits)
+
+
+def _readable(value: Any) -> Any:
+    """What a server that is careless with types may have meant: a code sent as a whole number is its digits.
+
+    NaN and infinities are no value of anything.
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, dict):
+        # A number for a date is a count of seconds at best: it stays what it is, and is refused.
+        return {key: item if key in MOMENTO else _readable(item) for key, item in value.items()}
+    return value
 
 
 def _mend_text(value: Any) -> Any:

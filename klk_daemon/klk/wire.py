@@ -12,8 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-# Codes are text; a server that sends one as a number gets the benefit of the doubt.
-LENIENT = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)
+LENIENT = ConfigDict(allow_inf_nan=False)
 
 # Bounds that the columns can hold: an absurd number is one bad row, not a store that fails.
 Dinero = Annotated[float, Field(gt=-1e12, lt=1e12)]

@@ -11,8 +11,11 @@ from klk_daemon.domain import Estado
 
 
 def ultimos_inicios(con: DuckDBPyConnection) -> dict[str, datetime]:
-    """Job to the start of its newest run."""
-    rows = con.execute("SELECT etl_tipo, max(fecha_inicio) FROM etl_ejecuciones GROUP BY etl_tipo").fetchall()
+    """Job to the start of its newest run; one that was cut off does not count, so that it is made up."""
+    rows = con.execute(
+        "SELECT etl_tipo, max(fecha_inicio) FROM etl_ejecuciones"
+        " WHERE error_tipo IS DISTINCT FROM 'interrumpido' AND estado <> 'en_proceso' GROUP BY etl_tipo"
+    ).fetchall()
     return {job: inicio for job, inicio in rows if inicio is not None}
 
 

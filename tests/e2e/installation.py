@@ -191,9 +191,9 @@ class Instalacion:
         """A store's sales beside the oracle's: all of them, for what was read; or those of `intervalos`."""
         sucursal = self.tiendas[id_].sucursal
         esperadas = [
-            linea
+            ((fila.numero_factura, fila.linea), fila.codigo_producto, fila.cantidad_vendida, fila.venta_total_usd)
             for desde, hasta in intervalos or self.cobertura(id_)
-            for linea in self.mundo.oraculo(sucursal, desde, hasta)
+            for fila in self.mundo.lineas(sucursal, desde, hasta)
         ]
         hay = self.sql(
             "SELECT numero_factura, linea, codigo_producto, cantidad_vendida, venta_total, fecha_hora_completa"
@@ -204,15 +204,7 @@ class Instalacion:
             aware = self.mundo.aware
             hay = [fila for fila in hay if any(desde <= aware(fila[-1]) < hasta for desde, hasta in intervalos)]
         return _comparar(
-            [
-                (
-                    (wire["numero_factura"], wire["linea"]),
-                    wire["producto"][0]["codigo_producto"],
-                    Decimal(str(wire["cantidad"][0]["cantidad_vendida"])),
-                    Decimal(str(wire["financiero"][0]["venta_total_usd"])),
-                )
-                for wire in esperadas
-            ],
+            [(clave, codigo, Decimal(str(cantidad)), Decimal(str(usd))) for clave, codigo, cantidad, usd in esperadas],
             [((numero, linea), *valores) for numero, linea, *valores, _ in hay],
         )
 
