@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak mutants lint format bench lock duckdb1 clean
+.PHONY: help demo run test test-systemd soak mutants lint format bench lock duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,8 +23,11 @@ run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
 test: lint  ## linters, type check and the tests
 	$(BIN)/python -m pytest $(ARGS)
 
+test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
+	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)
+
 soak: $(VENV)/.dev  ## long simulations and crash tests (SEEDS=…, KILLS=…)
-	SEEDS=$(or $(SEEDS),50) KILLS=$(or $(KILLS),500) $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+	SEEDS=$(or $(SEEDS),1-50) KILLS=$(or $(KILLS),500) $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
 
 mutants: $(VENV)/.dev  ## plants the classic mistakes: the simulation must catch each
 	$(BIN)/python -m pytest -m mutants --timeout 0 $(ARGS)

@@ -146,7 +146,7 @@ def planificar(
 
     Args:
         marca: its watermark, if it has one.
-        ultima_venta: the instant of the newest line held; counts only where there is no watermark.
+        ultima_venta: the instant of the newest line held; counts where there is no watermark, or one ahead of now.
         cobertura: what was read before.
         por_releer: what was read and lost again; read however old it is.
         now: the instant of the run.
@@ -164,8 +164,9 @@ def planificar(
     if marca is None and ultima_venta is None:
         base = inicio = dia(hoy - timedelta(days=min(first_run_days, max_catchup_days)), zona).desde
     else:
-        # A watermark ahead of the clock comes from a clock that was wrong: nothing ahead of now has been read.
-        base = min(marca or ultima_venta or now, now)
+        # A watermark ahead of the clock was set by a clock that ran ahead: what was read ends with the newest line.
+        fiable = ultima_venta if marca is None or marca > now else marca
+        base = min(fiable or now, now)
         if marca is not None and sin_leer and sin_leer[-1].hasta == now:
             base = min(base, sin_leer[-1].desde)
         inicio = max(base - overlap, limite)

@@ -67,7 +67,8 @@ class Globals:
             from klk_daemon.bootstrap.app import build, nothing_asked
             from klk_daemon.settings import state_dir
 
-        return build(self.load(), state_dir(), before=before, observer=observer or nothing_asked)
+        loaded = self.load()
+        return build(loaded, state_dir(config=loaded.file), before=before, observer=observer or nothing_asked)
 
 
 def _version(value: bool) -> None:

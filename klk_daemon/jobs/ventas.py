@@ -38,7 +38,7 @@ class Ventas:
         """The intervals to read for a store, the newest first."""
         if self.rango is not None:
             return Plan((self.rango.intervalo,), None)
-        lectura = cobertura.leer(con, tienda.id, self.zona)
+        lectura = cobertura.leer(con, tienda.id, zona=self.zona, now=now)
         return planificar(
             marca=lectura.marca,
             ultima_venta=lectura.ultima_venta,

@@ -49,7 +49,7 @@ def load(
     Args:
         config: The file named with `--config`, if one was.
         overrides: Dotted key to text, from `--set`.
-        env: The environment; the process's own where none is given.
+        env: The environment; the process's own where none is given, and systemd's credentials beneath it.
         cwd: The working directory; the process's own where none is given.
 
     Returns:
@@ -59,7 +59,7 @@ def load(
         ConfigError: One line for each thing that is wrong, naming the source, the key, what was found and
             what is expected; secrets are masked.
     """
-    env = os.environ if env is None else env
+    env = {**_credentials(), **os.environ} if env is None else env
     cwd = Path.cwd() if cwd is None else cwd
     file, searched = _find(config, env, cwd)
     where = str(file) if file else "no configuration file"
@@ -98,6 +98,14 @@ def require_runnable(loaded: Loaded) -> None:
     missing = [f"no {key} configured{place}" for key, value in needed.items() if not value]
     if missing:
         raise ConfigError("\n".join(missing))
+
+
+def _credentials() -> dict[str, str]:
+    """Secrets that systemd hands over as files: each is named as the variable that it stands for."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return {}
+    return {path.name: path.read_text(encoding="utf-8").strip() for path in Path(folder).glob("KLK_*")}
 
 
 def _find(config: Path | None, env: Mapping[str, str], cwd: Path) -> tuple[Path | None, tuple[Path, ...]]:

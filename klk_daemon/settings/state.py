@@ -10,20 +10,29 @@ from klk_daemon.errors import ConfigError
 _OTHERS = 0o077
 
 
-def state_dir(env: Mapping[str, str] | None = None) -> Path:
+# Where `service install --system` puts configuration and state: who may, speaks to that service.
+SYSTEM_CONFIG = Path("/etc/klk-daemon/klk.toml")
+SYSTEM_STATE = Path("/var/lib/klk-daemon/state")
+
+
+def state_dir(env: Mapping[str, str] | None = None, *, config: Path | None = None) -> Path:
     """Where pid file, token, pause marks and unwritten ledger rows live.
 
     Args:
         env: The environment; the process's own where none is given.
+        config: The configuration file in use.
 
     Returns:
-        `KLK_STATE_DIR`, else the first folder of systemd's `STATE_DIRECTORY`, else the platform's user state
-        directory; absolute, and not necessarily there yet.
+        `KLK_STATE_DIR`, else the first folder of systemd's `STATE_DIRECTORY`, else, with the system's configuration,
+        the state of the system's service where this user may write it, else the platform's user state directory;
+        absolute, and not necessarily there yet.
     """
     env = os.environ if env is None else env
     named = env.get("KLK_STATE_DIR") or env.get("STATE_DIRECTORY", "").split(":")[0]
     if named:
         return Path(named).absolute()
+    if config == SYSTEM_CONFIG and os.access(SYSTEM_STATE, os.W_OK | os.X_OK):
+        return SYSTEM_STATE
     from platformdirs import user_state_path  # noqa: PLC0415 - under systemd it is never needed
 
     return user_state_path("klk-daemon")

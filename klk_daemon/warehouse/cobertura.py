@@ -20,7 +20,7 @@ class Lectura:
         marca: its watermark.
         cobertura: what was read.
         por_releer: what was read and lost with its commits.
-        ultima_venta: the newest line held; only where there is no watermark.
+        ultima_venta: the newest line held; only where there is no watermark, or one that a wrong clock has set.
     """
 
     marca: datetime | None
@@ -29,11 +29,11 @@ class Lectura:
     ultima_venta: datetime | None
 
 
-def leer(con: DuckDBPyConnection, ubicacion_id: str, zona: ZoneInfo) -> Lectura:
-    """How far a store's sales have been read."""
+def leer(con: DuckDBPyConnection, ubicacion_id: str, *, zona: ZoneInfo, now: datetime) -> Lectura:
+    """How far a store's sales have been read. `now` in UTC."""
     marca = _marca(con, ubicacion_id)
     ultima = None
-    if marca is None:
+    if marca is None or marca > now:
         # TRY_CAST: a legacy file holds text.
         ultima = scalar(
             con,

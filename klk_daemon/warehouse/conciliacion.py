@@ -14,6 +14,7 @@ from klk_daemon.warehouse import certificados, ventas
 from klk_daemon.warehouse.staging import changed, scalar, stage
 
 log = structlog.get_logger()
+LINEAS = 2**31  # what the column holds
 CLAVE = {"numero_factura": "VARCHAR", "linea": "BIGINT"}
 
 
@@ -128,13 +129,15 @@ def _como_json(alias: str, columnas: Sequence[str]) -> str:
 def _clave(rechazo: Rechazo) -> dict[str, Any] | None:
     """Which line a row that cannot be loaded is; None where that cannot be read either."""
     fila = rechazo.fila
-    if not isinstance(fila, dict) or fila.get("numero_factura") is None:
+    if not isinstance(fila, dict):
         return None
+    numero = fila.get("numero_factura")
+    numero = str(numero).strip() if isinstance(numero, str | int) else ""
     try:
         linea = int(float(fila["linea"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return {"numero_factura": str(fila["numero_factura"]).strip(), "linea": linea}
+    return {"numero_factura": numero, "linea": linea} if numero and 0 <= linea < LINEAS else None
 
 
 @dataclass(frozen=True, slots=True)

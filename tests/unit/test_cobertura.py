@@ -30,14 +30,14 @@ def leido(
 
 def test_nothing_is_known_of_a_new_store(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
     """No watermark, no coverage, no newest line."""
-    lectura = cobertura.leer(con, periferico.id, zona)
+    lectura = cobertura.leer(con, periferico.id, zona=zona, now=NOW)
     assert (lectura.marca, lectura.cobertura, lectura.ultima_venta) == (None, (), None)
 
 
 def test_the_first_reading(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
     """From the plan's floor on the watermark follows; instants are stored in UTC."""
     leido(con, periferico, hace(3), hace(1), piso=hace(3))
-    lectura = cobertura.leer(con, periferico.id, zona)
+    lectura = cobertura.leer(con, periferico.id, zona=zona, now=NOW)
     assert (lectura.marca, lectura.cobertura) == (hace(1), (Intervalo(hace(3), hace(1)),))
     assert con.execute("SELECT * FROM etl_marcas").fetchall() == [
         ("ventas", "tienda_01", datetime(2025, 11, 17, 15, 5))  # noqa: DTZ001
@@ -50,12 +50,12 @@ def test_the_first_reading(con: DuckDBPyConnection, periferico: Tienda, zona: Zo
 def test_a_range_by_hand_is_coverage_all_the_same(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
     """It makes no first watermark, leaves one that it does not reach, and moves one that it does."""
     leido(con, periferico, hace(9), hace(8))
-    assert cobertura.leer(con, periferico.id, zona).marca is None
+    assert cobertura.leer(con, periferico.id, zona=zona, now=NOW).marca is None
     leido(con, periferico, hace(5), hace(4), piso=hace(5))
     leido(con, periferico, hace(3), hace(2))
-    assert cobertura.leer(con, periferico.id, zona).marca == hace(4)
+    assert cobertura.leer(con, periferico.id, zona=zona, now=NOW).marca == hace(4)
     leido(con, periferico, hace(7), hace(1))
-    lectura = cobertura.leer(con, periferico.id, zona)
+    lectura = cobertura.leer(con, periferico.id, zona=zona, now=NOW)
     assert lectura.marca == hace(1)
     assert lectura.cobertura == (Intervalo(hace(9), hace(8)), Intervalo(hace(7), hace(1)))
 
@@ -65,7 +65,7 @@ def test_the_watermark_never_goes_back(con: DuckDBPyConnection, periferico: Tien
     leido(con, periferico, hace(3), hace(1), piso=hace(3))
     antes = con.execute("SELECT rowid, * FROM ventas_cobertura").fetchall()
     leido(con, periferico, hace(3), hace(2), piso=hace(3))
-    assert cobertura.leer(con, periferico.id, zona).marca == hace(1)
+    assert cobertura.leer(con, periferico.id, zona=zona, now=NOW).marca == hace(1)
     assert con.execute("SELECT rowid, * FROM ventas_cobertura").fetchall() == antes
     assert con.execute("SELECT count(*) FROM etl_marcas").fetchone() == (1,)
 
@@ -84,7 +84,7 @@ def test_what_a_fast_clock_claimed_is_given_up(con: DuckDBPyConnection, periferi
     manana = NOW + timedelta(days=1)
     leido(con, periferico, hace(1), manana, piso=hace(1), now=manana)
     leido(con, periferico, hace(1), NOW, piso=hace(1), now=NOW)
-    lectura = cobertura.leer(con, periferico.id, zona)
+    lectura = cobertura.leer(con, periferico.id, zona=zona, now=NOW)
     assert lectura.cobertura == (Intervalo(hace(1), NOW),)
     assert lectura.marca == manana
 
@@ -97,7 +97,7 @@ def test_rows_and_watermark_stand_or_fall_together(con: DuckDBPyConnection, peri
     ventas.cargar(con, periferico, lote.filas, extraida=ahora, now=ahora)
     leido(con, periferico, hace(3), hace(1), piso=hace(3))
     con.execute("ROLLBACK")
-    lectura = cobertura.leer(con, periferico.id, zona)
+    lectura = cobertura.leer(con, periferico.id, zona=zona, now=NOW)
     assert (lectura.marca, lectura.cobertura, lectura.ultima_venta) == (None, (), None)
 
 
@@ -115,6 +115,8 @@ def test_the_newest_line_of_a_store_without_a_watermark(
         )
     if tipo == "VARCHAR":
         con.execute("INSERT INTO ventas_raw (ubicacion_id, fecha_hora_completa) VALUES ('tienda_01', 'N/A')")
-    assert cobertura.leer(con, periferico.id, zona).ultima_venta == datetime(2025, 11, 17, 16, 19, 56, tzinfo=UTC)
+    assert cobertura.leer(con, periferico.id, zona=zona, now=NOW).ultima_venta == datetime(
+        2025, 11, 17, 16, 19, 56, tzinfo=UTC
+    )
     leido(con, periferico, hace(3), hace(1), piso=hace(3))
-    assert cobertura.leer(con, periferico.id, zona).ultima_venta is None
+    assert cobertura.leer(con, periferico.id, zona=zona, now=NOW).ultima_venta is None

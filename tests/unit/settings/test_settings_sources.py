@@ -212,3 +212,14 @@ def test_parse_set() -> None:
     assert parse_set(["a.b=1", "c=x=y", "a.b=2"]) == {"a.b": "2", "c": "x=y"}
     with pytest.raises(ConfigError, match=r"^--set: expected KEY=VALUE"):
         parse_set(["s3cret"])
+
+
+def test_credentials_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret handed over as a file counts as the variable that it is named after; the environment goes before it."""
+    (tmp_path / "KLK_API__BASE_URL").write_text("http://127.0.0.1:1\n", encoding="utf-8")
+    (tmp_path / "KLK_API__TIMEOUT_S").write_text("7", encoding="utf-8")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("KLK_API__TIMEOUT_S", "9")
+    loaded = load(cwd=tmp_path)
+    assert loaded.settings.api.base_url == "http://127.0.0.1:1"
+    assert loaded.settings.api.timeout_s == 9

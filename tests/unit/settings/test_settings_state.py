@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from klk_daemon.errors import ConfigError
-from klk_daemon.settings import ensure_state_dir, state_dir
+from klk_daemon.settings import ensure_state_dir, state, state_dir
 
 
 def test_state_dir_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +48,11 @@ def test_cannot_be_made(tmp_path: Path) -> None:
         ensure_state_dir(tmp_path / "file")
     with pytest.raises(ConfigError, match="Not a directory"):
         ensure_state_dir(tmp_path / "file" / "below")
+
+
+def test_the_systems_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the system's configuration, whoever may write its state uses it; KLK_STATE_DIR still comes first."""
+    monkeypatch.setattr(state, "SYSTEM_STATE", tmp_path)
+    assert state.state_dir({}, config=state.SYSTEM_CONFIG) == tmp_path
+    assert state.state_dir({}, config=tmp_path / "klk.toml") != tmp_path
+    assert state.state_dir({"KLK_STATE_DIR": "/x"}, config=state.SYSTEM_CONFIG) == Path("/x")

@@ -1,0 +1,1 @@
+"""The service in a container that is booted with a real systemd (`make test-systemd`; needs root)."""
