@@ -43,7 +43,7 @@ def check(
     found = asyncio.run(
         examine(
             loaded,
-            state_dir(),
+            state_dir(config=None if isinstance(loaded, ConfigError) else loaded.file),
             home=home,
             env=os.environ,
             clock=lambda: datetime.now(UTC),
