@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
 # Accepted before and behind the command, as people write them.
 GLOBAL_VALUES = ("--config", "--set")
 GLOBAL_FLAGS = ("--debug",)
+
+# Command to the module that has it, in the order of the help.
+COMMANDS = {
+    "run": "run",
+    "trigger": "trigger",
+    "status": "status",
+    "runs": "history",
+    "certificados": "history",
+    "logs": "logs",
+    "pause": "pause",
+    "resume": "pause",
+    "check": "check",
+    "tiendas": "tiendas",
+    "service": "service",
+    "config": "config",
+    "simulate": "simulate",
+    "demo": "demo",
+}
 
 app = typer.Typer(
     name="klk-daemon",
@@ -101,10 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # to look through all of them once more at its end, when the system takes everything back anyway, 100 ms.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)
-    _register()
-    arguments = hoist(sys.argv[1:] if arguments is None else arguments)
+    options, command = hoist(sys.argv[1:] if arguments is None else arguments)
+    arguments = [*options, *command]
+    _register(command)
     try:
-        app(list(arguments), prog_name="klk-daemon")
+        app(arguments, prog_name="klk-daemon")
     except KlkError as e:
         if "--debug" in arguments:
             raise
@@ -125,8 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def hoist(arguments: Sequence[str]) -> list[str]:
-    """Puts global options in front of the command, where the parser looks for them."""
+def hoist(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The global options, which the parser looks for in front of the command, and the rest."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -139,36 +159,14 @@ def hoist(arguments: Sequence[str]) -> list[str]:
             front += [word, *(value for value in [next(words, None)] if value is not None)]
         else:
             rest.append(word)
-    return front + rest
+    return front, rest
 
 
-def _register() -> None:
-    from klk_daemon.cli import (
-        check,
-        config,
-        demo,
-        history,
-        logs,
-        pause,
-        run,
-        service,
-        simulate,
-        status,
-        tiendas,
-        trigger,
-    )
-
-    app.command("run")(run.run)
-    app.command("trigger")(trigger.trigger)
-    app.command("status")(status.status)
-    app.command("pause")(pause.pause)
-    app.command("resume")(pause.resume)
-    app.command("runs")(history.runs)
-    app.command("certificados")(history.certificados)
-    app.command("logs")(logs.logs)
-    app.command("check")(check.check)
-    app.command("tiendas")(tiendas.tiendas)
-    app.command("simulate")(simulate.simulate)
-    app.command("demo")(demo.demo)
-    app.add_typer(config.app, name="config")
-    app.add_typer(service.app, name="service")
+def _register(command: Sequence[str]) -> None:
+    """Loads the command that is called; all of them where none is: help and completion list them."""
+    for name in command[:1] if command[:1] and command[0] in COMMANDS else COMMANDS:
+        module = import_module(f"klk_daemon.cli.{COMMANDS[name]}")
+        if isinstance(group := getattr(module, "app", None), typer.Typer):
+            app.add_typer(group, name=name)
+        else:
+            app.command(name)(getattr(module, name))

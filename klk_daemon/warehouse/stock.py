@@ -112,47 +112,23 @@ def _productos(con: DuckDBPyConnection, now: datetime) -> None:
     )
 
 
+MISMO = "a.almacen_codigo = n.almacen_codigo AND a.producto_id = n.producto_id"
+
+
 def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
     """Writes what changed; of what did not, only `fecha_actualizacion`."""
     extraidos = count(con, "nuevo")
-    mismo = "a.almacen_codigo = n.almacen_codigo AND a.producto_id = n.producto_id"
     parametros = {"ubicacion": tienda.id, "now": now}
-    con.execute(
-        # A warehouse's first snapshot changes nothing; later, an article that comes or goes does.
-        "INSERT INTO stock_historial WITH a AS (SELECT * FROM stock_actual WHERE ubicacion_id = $ubicacion)"
-        " SELECT $ubicacion, COALESCE(n.almacen_codigo, a.almacen_codigo),"
-        " COALESCE(n.codigo_producto, a.codigo_producto), a.cantidad, n.cantidad, $now"
-        f" FROM a FULL JOIN nuevo AS n ON {mismo} WHERE a.cantidad IS DISTINCT FROM n.cantidad"
-        " AND COALESCE(n.almacen_codigo, a.almacen_codigo) IN (SELECT almacen_codigo FROM a)",
-        parametros,
-    )
-    eliminados = changed(
-        con,
-        "DELETE FROM stock_actual AS a WHERE a.ubicacion_id = $ubicacion"
-        f" AND NOT EXISTS (SELECT 1 FROM nuevo AS n WHERE {mismo})",
-        {"ubicacion": tienda.id},
-    )
-    actualizados = changed(
-        con,
-        "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
-        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now, fecha_actualizacion = $now FROM nuevo AS n"
-        f" WHERE a.ubicacion_id = $ubicacion AND {mismo} AND (a.cantidad IS DISTINCT FROM n.cantidad"
-        " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor"
-        " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
-        parametros,
-    )
+    eliminados = actualizados = 0
+    if scalar(con, "SELECT count(*) FROM stock_actual WHERE ubicacion_id = ?", [tienda.id]):
+        eliminados, actualizados = _igualar(con, parametros)
     insertados = changed(
         con,
         "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
         " costo_promedio, valor_inventario, ultima_actualizacion, fecha_actualizacion) SELECT $ubicacion,"
         " n.almacen_codigo, n.producto_id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now, $now"
         " FROM nuevo AS n WHERE NOT EXISTS (SELECT 1 FROM stock_actual AS a"
-        f" WHERE a.ubicacion_id = $ubicacion AND {mismo})",
-        parametros,
-    )
-    con.execute(
-        "UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion"
-        " AND fecha_actualizacion IS DISTINCT FROM $now",
+        f" WHERE a.ubicacion_id = $ubicacion AND {MISMO})",
         parametros,
     )
     return Conteo(
@@ -162,3 +138,33 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Conteo:
         sin_cambio=extraidos - insertados - actualizados,
         eliminados=eliminados,
     )
+
+
+def _igualar(con: DuckDBPyConnection, parametros: Mapping[str, Any]) -> tuple[int, int]:
+    """Deletes and updates what is held, and keeps its changes; how many rows of each."""
+    con.execute(
+        # A warehouse's first snapshot changes nothing; later, an article that comes or goes does.
+        "INSERT INTO stock_historial WITH a AS (SELECT * FROM stock_actual WHERE ubicacion_id = $ubicacion)"
+        " SELECT $ubicacion, COALESCE(n.almacen_codigo, a.almacen_codigo),"
+        " COALESCE(n.codigo_producto, a.codigo_producto), a.cantidad, n.cantidad, $now"
+        f" FROM a FULL JOIN nuevo AS n ON {MISMO} WHERE a.cantidad IS DISTINCT FROM n.cantidad"
+        " AND COALESCE(n.almacen_codigo, a.almacen_codigo) IN (SELECT almacen_codigo FROM a)",
+        parametros,
+    )
+    eliminados = changed(
+        con,
+        "DELETE FROM stock_actual AS a WHERE a.ubicacion_id = $ubicacion"
+        f" AND NOT EXISTS (SELECT 1 FROM nuevo AS n WHERE {MISMO})",
+        {"ubicacion": parametros["ubicacion"]},
+    )
+    actualizados = changed(
+        con,
+        "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
+        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now FROM nuevo AS n"
+        f" WHERE a.ubicacion_id = $ubicacion AND {MISMO} AND (a.cantidad IS DISTINCT FROM n.cantidad"
+        " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor"
+        " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
+        parametros,
+    )
+    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
+    return eliminados, actualizados
