@@ -38,3 +38,16 @@ async def test_a_clock_that_ran_ahead_loses_nothing_once_it_is_right(tmp_path: P
         for tienda in DOS:
             debe = m.verdad.vendidas(tienda.sucursal, Intervalo(medianoche(t, b.mundo), t), t)
             assert not debe.keys() - b.foto.de(tienda.id).keys()
+
+
+async def test_what_a_wrong_clock_claimed_is_given_up(tmp_path: Path) -> None:
+    """Claimed until three by a clock ahead, read at half past twelve by a right one, then nothing until four."""
+    async with escena(tmp_path) as (b, m):
+        await correr(b, m, b.ventas(), MEDIODIA - timedelta(hours=1))
+        await b.correr(b.ventas(), MEDIODIA, tiendas=DOS, now=MEDIODIA + timedelta(hours=3))
+        await b.correr(b.ventas(), MEDIODIA + timedelta(minutes=30), tiendas=DOS)
+        t = MEDIODIA + timedelta(hours=4)
+        await b.correr(b.ventas(), t, tiendas=DOS)
+        for tienda in DOS:
+            debe = m.verdad.vendidas(tienda.sucursal, Intervalo(medianoche(t, b.mundo), t), t)
+            assert not debe.keys() - b.foto.de(tienda.id).keys()
