@@ -22,6 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError
 from klk_daemon.jsontext import json_text
+from klk_daemon.lograte import RateLimit
 
 NAME = re.compile(r"klk_[a-z]+_(?P<day>\d{8})\.log(?:\.gz)?")
 # Libraries that say too much at INFO.
@@ -49,12 +50,13 @@ def setup(
         raise ConfigError(f"logs.dir: {folder} cannot be made ({e.strerror})", hint="name a folder that can") from e
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"logs.dir: {folder} cannot be written to", hint="name a folder that can")
-    shared: list[Processor] = [
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    bound: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    shared: list[Processor] = [*bound, stamp]
     files = DailyFiles(folder, zona)
     files.setFormatter(_formatter(shared, as_json=True, colors=False))
     files.setLevel(level.upper())
@@ -75,7 +77,9 @@ def setup(
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *bound,
+            RateLimit(),
+            stamp,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
