@@ -5,12 +5,12 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from klk_daemon.domain import Estado, Job
 from klk_daemon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,28 +21,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class JobName(StrEnum):
-    """A job to filter by."""
-
-    INVENTARIO = "inventario"
-    VENTAS = "ventas"
-    CONCILIACION = "conciliacion"
-
-
-class EstadoName(StrEnum):
-    """An outcome to filter by."""
-
-    EN_PROCESO = "en_proceso"
-    EXITOSO = "exitoso"
-    PARCIAL = "parcial"
-    FALLIDO = "fallido"
-
-
 def runs(
     context: typer.Context,
-    job: Annotated[JobName | None, typer.Option(help="Only this job's.")] = None,
+    job: Annotated[Job | None, typer.Option(help="Only this job's.")] = None,
     tienda: Annotated[str | None, typer.Option(metavar="ID", help="Only this store's part.")] = None,
-    estado: Annotated[EstadoName | None, typer.Option(help="Only runs that ended so.")] = None,
+    estado: Annotated[Estado | None, typer.Option(help="Only runs that ended so.")] = None,
     desde: Annotated[str | None, typer.Option(metavar="D", help="Only runs since this date, store time.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="The stores of each run, too.")] = False,
@@ -121,7 +104,6 @@ def _read(app: "App", query: "Callable[[DuckDBPyConnection], T]") -> T:
 
 
 def _gaps(app: "App", tienda: str | None) -> list[dict[str, Any]]:
-    from klk_daemon.domain import Job
     from klk_daemon.jobs.health import sin_leer
     from klk_daemon.warehouse.cobertura import cobertura
     from klk_daemon.windows import local

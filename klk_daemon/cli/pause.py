@@ -2,32 +2,22 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError
 
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
-    from klk_daemon.domain import Job
-
 DURATION = re.compile(r"(?P<number>\d+)(?P<unit>[mhd])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-class JobName(StrEnum):
-    """A job that can be paused."""
-
-    INVENTARIO = "inventario"
-    VENTAS = "ventas"
-    CONCILIACION = "conciliacion"
-
-
 def pause(
     context: typer.Context,
-    job: Annotated[JobName | None, typer.Argument(help="All jobs, where none is named.")] = None,
+    job: Annotated[Job | None, typer.Argument(help="All jobs, where none is named.")] = None,
     how_long: Annotated[str | None, typer.Option("--for", metavar="2h", help="Until then; else until told.")] = None,
 ) -> None:
     """Have the schedule leave a job alone, across restarts too. A manual trigger still works."""
@@ -42,7 +32,7 @@ def pause(
 
 def resume(
     context: typer.Context,
-    job: Annotated[JobName | None, typer.Argument(help="All jobs, where none is named.")] = None,
+    job: Annotated[Job | None, typer.Argument(help="All jobs, where none is named.")] = None,
 ) -> None:
     """End a job's pause."""
     app: App = context.obj.build()
@@ -52,10 +42,8 @@ def resume(
     typer.echo(f"resumed: {', '.join(ended)}" if ended else "nothing was paused")
 
 
-def _jobs(job: JobName | None) -> "list[Job]":
-    from klk_daemon.domain import Job
-
-    return [Job(job)] if job is not None else list(Job)
+def _jobs(job: Job | None) -> list[Job]:
+    return [job] if job is not None else list(Job)
 
 
 def _duration(text: str) -> timedelta:

@@ -108,3 +108,15 @@ def test_calls_that_are_shown() -> None:
         if name not in commands() or not shown <= options:
             wrong.append(f"{where}: klk-daemon {' '.join(words)}")
     assert wrong == []
+
+
+def test_tests_that_are_named() -> None:
+    """Each test that docs/reliability.md names exists."""
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_[a-z0-9_]+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    assert sorted(named - there) == []
