@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 ARGS ?=
+# One more than there are processors: many tests wait for a process or a socket.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-systemd soak mutants lint format bench lock duckdb1 clean
@@ -21,7 +23,7 @@ run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
 	$(BIN)/klk-daemon run $(ARGS)
 
 test: lint  ## linters, type check and the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)

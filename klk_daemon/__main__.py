@@ -2,16 +2,13 @@
 
 import os
 import signal
-from typing import NoReturn
 
-from klk_daemon.interrupt import INTERRUPTED
+# Before anything else is loaded: an exception out of the middle of an import is a traceback at best.
+signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # as klk_daemon.interrupt.INTERRUPTED
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Runs one command."""
-    # Before anything else is loaded: an exception out of the middle of an import is a traceback at best.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-
     from klk_daemon.cli import main as run  # noqa: PLC0415 - see above
 
     run()
