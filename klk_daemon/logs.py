@@ -61,7 +61,7 @@ def setup(
     files.setFormatter(_formatter(shared, as_json=True, colors=False))
     files.setLevel(level.upper())
     stream = stream or sys.stderr
-    terminal = logging.StreamHandler(stream)
+    terminal = logging.StreamHandler(stream) if stream is not sys.stderr else _Stderr()
     colors = stream.isatty() and "NO_COLOR" not in os.environ
     terminal.setFormatter(_formatter(shared, as_json=not stream.isatty(), colors=colors))
     terminal.setLevel((console or level).upper())
@@ -112,6 +112,17 @@ def _key_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDic
     """Puts what every line has first, for readers of the raw file."""
     first = {key: event[key] for key in ("timestamp", "level", "event", "run_id", "job", "tienda") if key in event}
     return {**first, **event}
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever stderr is at the moment: a progress bar takes its place, to have lines printed above it."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 class DailyFiles(logging.Handler):

@@ -177,8 +177,11 @@ class _Daemon:
             log.error("configuracion_rechazada", error=str(e))  # noqa: TRY400 - not a bug, no traceback
         else:
             self._app = app
+            now = self._clock()
+            for job in self._schedule.late(now):  # due, and about to fire when it is armed anew
+                self._ask(job)
             self._schedule.configure(app.crons(), app.zona)
-            self._schedule.arm(self._clock())
+            self._schedule.arm(now)
             log.info("configuracion_recargada", tiendas=[t.id for t in app.tiendas if t.activa])
         self._notifier.ready("running")
 

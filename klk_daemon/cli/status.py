@@ -70,12 +70,12 @@ def _text(report: dict[str, Any]) -> str:
         (
             id_,
             t["articulos"],
-            *(short(_moment(t[key])) for key in ("stock", "venta", "marca")),
+            *(_brief(_moment(t[key]), report["ahora"]) for key in ("stock", "venta", "marca")),
             *(t["jobs"].get(job, {}).get("estado") for job in ("inventario", "ventas", "conciliacion")),
         )
         for id_, t in report["tiendas"].items()
     ]
-    head = ("tienda", "stock", "as of", "newest sale", "read to", "inventario", "ventas", "conciliacion")
+    head = ("tienda", "stock", "as of", "sale", "read to", "inventario", "ventas", "conciliacion")
     lines += ["", table(head, rows)]
     trouble = [
         f"{id_} {job}: {run['error']}"
@@ -96,6 +96,13 @@ def _text(report: dict[str, Any]) -> str:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _brief(moment: datetime | None, now: str) -> str | None:
+    """The time of day; the day, if it is another than today. The table fits 80 columns."""
+    if moment is None:
+        return None
+    return f"{moment:%H:%M}" if str(moment.date()) == now[:10] else f"{moment:%m-%d}"
 
 
 def _until(text: str | None) -> str:
