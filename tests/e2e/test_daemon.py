@@ -204,7 +204,7 @@ def test_fires_on_schedule(usada: Instalacion) -> None:
 
         wait_for(lambda: len(begun()) == 2, "the fires of the minute", seconds=80)
         assert all(begin - minute < timedelta(seconds=15) for begin in begun().values())
-        wait_for(lambda: ends(usada)[-1] == "ventas", "their end")
+        wait_for(lambda: ends(usada)[-1:] == ["ventas"], "their end")
         stop(process, usada)
     usada.sales_equal()
 
