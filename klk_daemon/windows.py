@@ -21,12 +21,13 @@ class Plan:
 
     `intervalos` come in the order in which to read them. `piso` is the start of the one that reaches `now`: reading
     from there on lets the watermark advance (a range by hand has none, see `avanzar`). `omitido` is what lies
-    further back than `max_catchup_days`.
+    further back than `max_catchup_days`. `avanza` is False where the watermark must stay, whatever is read.
     """
 
     intervalos: tuple[Intervalo, ...]
     piso: datetime | None
     omitido: Intervalo | None = None
+    avanza: bool = True
 
 
 def local(instante: datetime, zona: ZoneInfo) -> datetime:

@@ -36,9 +36,12 @@ class Ventas:
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
         """The intervals to read for a store, the newest first."""
-        if self.rango is not None:
-            return Plan((self.rango.intervalo,), None)
         lectura = cobertura.leer(con, tienda.id, zona=self.zona, now=now)
+        if self.rango is not None:
+            intervalo, marca = self.rango.intervalo, lectura.marca
+            # One that begins within the overlap would carry the watermark past late lines of the overlap's first part.
+            dentro = marca is not None and marca - self.overlap < intervalo.desde <= marca
+            return Plan((intervalo,), None, avanza=not dentro)
         return planificar(
             marca=lectura.marca,
             ultima_venta=lectura.ultima_venta,
@@ -73,11 +76,9 @@ class Ventas:
         else:
             await sesion.cargar(lambda _: Conteo(), (), ultima=True)
         for n, ventana in enumerate(pasos, start=1):
-            await self._leer(tienda, ventana, plan.piso, sesion, ultima=n == len(pasos))
+            await self._leer(tienda, ventana, plan, sesion, ultima=n == len(pasos))
 
-    async def _leer(
-        self, tienda: Tienda, ventana: Ventana, piso: datetime | None, sesion: Sesion, *, ultima: bool
-    ) -> None:
+    async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion, *, ultima: bool) -> None:
         with sesion.extraccion():
             respuesta = await sesion.client.ventas(tienda.sucursal, ventana)
         lote = convert.ventas(ventana, respuesta)
@@ -86,7 +87,13 @@ class Ventas:
         def load(con: DuckDBPyConnection) -> Conteo:
             conteo = ventas.cargar(con, tienda, lote.filas, extraida=extraida, now=sesion.reloj)
             cobertura.registrar(
-                con, tienda.id, ventana.intervalo, piso=piso, now=sesion.now, run_id=sesion.libro.run_id
+                con,
+                tienda.id,
+                ventana.intervalo,
+                piso=plan.piso,
+                avanza=plan.avanza,
+                now=sesion.now,
+                run_id=sesion.libro.run_id,
             )
             return conteo
 

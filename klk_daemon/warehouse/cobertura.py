@@ -82,6 +82,7 @@ def registrar(
     leido: Intervalo,
     *,
     piso: datetime | None,
+    avanza: bool = True,
     now: datetime,
     run_id: str,
 ) -> None:
@@ -90,7 +91,7 @@ def registrar(
     Coverage beyond `now` was claimed by a clock that ran ahead: it is given up, so that the next run reads it again.
     """
     marca = _marca(con, ubicacion_id)
-    nueva = avanzar(marca, leido, piso)
+    nueva = avanzar(marca, leido, piso) if avanza else marca
     if nueva is not None and nueva != marca:
         con.execute("DELETE FROM etl_marcas WHERE etl_tipo = ? AND ubicacion_id = ?", [Job.VENTAS, ubicacion_id])
         con.execute("INSERT INTO etl_marcas VALUES (?, ?, ?)", [Job.VENTAS, ubicacion_id, _naive(nueva)])

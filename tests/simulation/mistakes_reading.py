@@ -28,13 +28,13 @@ def marca_antes_que_filas() -> Sequence[Parche]:
     """The watermark is committed, then KLK is asked."""
     real = job_ventas.Ventas._leer
 
-    async def leer(self: Any, tienda: Any, ventana: Ventana, piso: Any, sesion: Any, *, ultima: bool) -> None:
+    async def leer(self: Any, tienda: Any, ventana: Ventana, plan: Any, sesion: Any, *, ultima: bool) -> None:
         def marcar(con: Any) -> Conteo:
-            cobertura.registrar(con, tienda.id, ventana.intervalo, piso=piso, now=sesion.now, run_id="x")
+            cobertura.registrar(con, tienda.id, ventana.intervalo, piso=plan.piso, now=sesion.now, run_id="x")
             return Conteo()
 
         await sesion.cargar(marcar, (), ultima=False, **_nota(ventana))
-        await real(self, tienda, ventana, piso, sesion, ultima=ultima)
+        await real(self, tienda, ventana, plan, sesion, ultima=ultima)
 
     return [(job_ventas.Ventas, "_leer", leer)]
 
