@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from klk_daemon.domain import Intervalo, Job, Resultado
+from klk_daemon.domain import Intervalo, Resultado
 from klk_daemon.warehouse.queries import EstadoTienda
 from klk_daemon.windows import instante
 
@@ -137,7 +137,3 @@ class Metrics:
                     self.last_success.labels(job, tienda).set(instante(corrida.exito, zona).timestamp())
         for tienda, sin_leer in huecos.items():
             self.coverage_gap.labels(tienda).set(sum((h.hasta - h.desde).total_seconds() for h in sin_leer))
-
-    def missed_fire(self, job: Job) -> None:
-        """Counts a fire that was made up."""
-        self.missed.labels(str(job)).inc()

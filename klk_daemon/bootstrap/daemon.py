@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
-from klk_daemon.daemon.instance import HTTP_FILE, only_instance
+from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
 from klk_daemon.daemon.notify import Notifier
 from klk_daemon.daemon.worker import Worker
@@ -31,7 +31,6 @@ from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import queries, schema
 from klk_daemon.web import app as web
 from klk_daemon.web import server
-from klk_daemon.web.auth import token
 from klk_daemon.windows import instante, local
 
 log = structlog.get_logger()

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from klk_daemon.daemon.instance import HTTP_FILE, running_pid
+from klk_daemon.daemon.instance import HTTP_FILE, TOKEN_FILE, running_pid
 from klk_daemon.errors import KlkError
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 CONNECT_S = 5.0
-TOKEN_FILE = "token"  # noqa: S105 - a file's name
 
 
 class RemoteError(KlkError):

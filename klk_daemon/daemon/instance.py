@@ -1,6 +1,7 @@
 """One daemon a state directory: a lock that the system lets go of when its holder dies, and a pid to name it."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from klk_daemon.errors import OcupadoError
 PID_FILE = "klk-daemon.pid"
 # Where the daemon's server listens, for the commands that hand it their work.
 HTTP_FILE = "http.json"
+# What lets their orders pass.
+TOKEN_FILE = "token"  # noqa: S105 - a file's name
 
 
 @contextmanager
@@ -49,3 +52,12 @@ def running_pid(state: Path) -> int | None:
     except Timeout:
         text = (state / PID_FILE).read_text(encoding="ascii").strip() if (state / PID_FILE).exists() else ""
         return int(text) if text.isdecimal() else None
+
+
+def token(state: Path) -> str:
+    """The token of a state directory; made, with 256 bits, where there is none."""
+    path = state / TOKEN_FILE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

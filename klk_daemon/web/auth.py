@@ -1,17 +1,14 @@
 """Who may ask what (contract, "HTTP"): Host, then origin, then authorisation, in this order."""
 
 import hmac
-import secrets
 from collections.abc import Collection
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TOKEN_FILE = "token"  # noqa: S105 - a file's name
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN = "/healthz"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,15 +18,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
-
-def token(state: Path) -> str:
-    """The token of a state directory; made, with 256 bits, where there is none."""
-    path = state / TOKEN_FILE
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32), encoding="ascii")
-    return path.read_text(encoding="ascii").strip()
 
 
 def is_loopback(host: str) -> bool:
