@@ -171,7 +171,8 @@ def planificar(
         if marca is not None and sin_leer and sin_leer[-1].hasta == now:
             base = min(base, sin_leer[-1].desde)
         inicio = max(base - overlap, limite)
-    atrasados = [Intervalo(max(h.desde, limite), h.hasta) for h in sin_leer if h.hasta > limite]
+    # A gap, too, begins an overlap earlier: what was read before it had late lines still to come.
+    atrasados = [Intervalo(max(h.desde - overlap, limite), h.hasta) for h in sin_leer if h.hasta > limite]
     perdidos = [Intervalo(i.desde, min(i.hasta, now)) for i in por_releer]
     intervalos = unir([*atrasados, *perdidos, Intervalo(inicio, now)])
     piso = next((i.desde for i in intervalos if i.hasta == now), now)

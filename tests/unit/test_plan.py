@@ -133,13 +133,13 @@ def test_what_lies_too_far_back_is_named() -> None:
 
 
 def test_gaps_are_read_after_what_is_new() -> None:
-    """The newest interval first: fresh sales do not wait for an old gap."""
+    """The newest interval first: fresh sales do not wait for an old gap, which begins an overlap early, too."""
     cobertura = (Intervalo(hace(90), hace(80)), Intervalo(hace(70), hace(60)), Intervalo(hace(50), hace(1)))
     p = plan(marca=hace(1), cobertura=cobertura)
     assert p.intervalos == (
         Intervalo(hace(2), NOW),
-        Intervalo(hace(60), hace(50)),
-        Intervalo(hace(80), hace(70)),
+        Intervalo(hace(61), hace(50)),
+        Intervalo(hace(81), hace(70)),
     )
     assert p.piso == hace(2)
 
@@ -147,8 +147,8 @@ def test_gaps_are_read_after_what_is_new() -> None:
 def test_a_gap_beside_the_window_is_one_with_it() -> None:
     """What touches is read in one piece, oldest first, and the watermark may follow it."""
     p = plan(marca=hace(1), cobertura=(Intervalo(hace(9), hace(3)), Intervalo(hace(2), hace(1))))
-    assert p.intervalos == (Intervalo(hace(3), NOW),)
-    assert p.piso == hace(3)
+    assert p.intervalos == (Intervalo(hace(4), NOW),)
+    assert p.piso == hace(4)
 
 
 def test_a_watermark_ahead_of_the_clock_hides_nothing() -> None:
