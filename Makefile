@@ -50,7 +50,7 @@ bench: $(VENV)/.dev  ## measures; writes benchmarks/RESULTS.md
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
-	$(COMPILE) pyproject.toml --group dev --group build --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev --group build --constraint requirements.lock -o requirements-dev.lock
 
 duckdb1: $(VENV)-duckdb1/.done  ## the oldest DuckDB that must read our files, for its tests
 
