@@ -17,6 +17,7 @@ from hypothesis import settings
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import schema
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.origen import Archivo
 
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 
@@ -82,7 +83,7 @@ def bosque(tiendas: tuple[Tienda, ...]) -> Tienda:
 @pytest_asyncio.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """A database file with the tables of a new installation."""
-    database = Database(tmp_path / "klk.db", lock_timeout_s=5)
+    database = Database(Archivo(tmp_path / "klk.db"), lock_timeout_s=5)
     await database.transaction(lambda con: schema.ensure(con, AHORA))
     yield database
     database.close()

@@ -22,6 +22,7 @@ from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import dias
@@ -134,8 +135,8 @@ def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: O
         raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
     zona = ZoneInfo(settings.schedule.timezone)
-    path = Path(settings.database.path)
-    database = before.database if before is not None and before.database.path == path else Database(path)
+    origen = Archivo(Path(settings.database.path))
+    database = before.database if before is not None and before.database.origen == origen else Database(origen)
     database.configure(lock_timeout_s=settings.database.lock_timeout_s, memory_limit=settings.database.memory_limit)
     entorno = Entorno(
         database=database,

@@ -142,11 +142,12 @@ def _remote(settings: Settings) -> bool:
 async def _database(settings: Settings, pid: int | None, clock: Callable[[], datetime]) -> list[Hallazgo]:
     from klk_daemon.checks.database import database  # noqa: PLC0415 - DuckDB, for those who have a file
     from klk_daemon.warehouse.connection import Database  # noqa: PLC0415
+    from klk_daemon.warehouse.origen import Archivo  # noqa: PLC0415
 
     if _remote(settings):
         return [unwatched("database", "it is no file")]
     limit = settings.database.memory_limit
-    db = Database(Path(settings.database.path), lock_timeout_s=HELD_S, memory_limit=limit)
+    db = Database(Archivo(Path(settings.database.path)), lock_timeout_s=HELD_S, memory_limit=limit)
     try:
         return await database(db, daemon_pid=pid, clock=clock)
     finally:

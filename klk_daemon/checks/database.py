@@ -24,10 +24,12 @@ async def database(db: Database, *, daemon_pid: int | None, clock: Callable[[], 
         daemon_pid: the daemon's, which may be writing right now.
         clock: the stores' time, naive.
     """
-    if not _there(db.path):
-        found = writable("database", db.path.parent, "database.path")
+    if not _there(db):
+        found = writable("database", Path(db.origen.path).parent, "database.path")
         return [
-            ok("database", f"{db.path} is not there yet; the first run makes it") if found.estado is Grado.OK else found
+            ok("database", f"{db.origen.name} is not there yet; the first run makes it")
+            if found.estado is Grado.OK
+            else found
         ]
 
     def look(con: DuckDBPyConnection) -> KlkError | None:
@@ -43,12 +45,12 @@ async def database(db: Database, *, daemon_pid: int | None, clock: Callable[[], 
         return [_held(e, daemon_pid)]
     except CorridaError as e:
         return [fail("database", *told(e))]
-    return [ok("database", f"{db.path} can be written, and nobody holds it"), _shape(wrong)]
+    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), _shape(wrong)]
 
 
-def _there(path: Path) -> bool:
+def _there(db: Database) -> bool:
     try:
-        return path.exists()
+        return db.exists()
     except OSError:  # a parent that may not be entered
         return False
 

@@ -25,6 +25,7 @@ from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import cobertura, ejecuciones, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.ejecuciones import Ejecucion
+from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Perdida, Recibo
 from klk_daemon.windows import local
@@ -118,7 +119,7 @@ async def correr(
         ConfigError: the database has another shape, or is a newer version's.
         asyncio.CancelledError: the run was cancelled; by then its stores are booked as `interrumpido`.
     """
-    scratch = Database(Path(":memory:")) if dry_run and not entorno.database.exists() else None
+    scratch = Database(Archivo(Path(":memory:"))) if dry_run and not entorno.database.exists() else None
     if scratch is not None:  # a new installation stays new
         entorno = replace(entorno, database=scratch)
     corrida = _Corrida(trabajo, tiendas, entorno, now, dry_run=dry_run, on_tienda=on_tienda)

@@ -3,7 +3,7 @@
 DuckDB's file lock belongs to the process, not to the connection: a second way of opening the file in this process
 would drop it, and another process could write at the same time. So all work on the database goes through one thread,
 which opens the file, runs the transactions that are waiting, and closes it, so that readers in other processes get
-in between (contract, "What a run guarantees", 7).
+in between (contract, "What a run guarantees", 7). A place that lets others in by other ways is kept open (origen.py).
 """
 
 import asyncio
@@ -25,6 +25,7 @@ import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, CorridaError, Interrumpido
+from klk_daemon.warehouse.origen import Origen
 from klk_daemon.warehouse.recibo import apartar_wal
 
 log = structlog.get_logger()
@@ -78,15 +79,16 @@ class _Work(Generic[T]):
 
 
 class Database:
-    """The database file and the thread that alone touches it: the writer lock of this process.
+    """The database and the thread that alone touches it: the writer lock of this process.
 
     Args:
-        path: the file, made with its folder where it is missing.
+        origen: where the tables lie.
         lock_timeout_s, memory_limit: see `configure`.
     """
 
-    def __init__(self, path: Path, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
-        self.path = path
+    def __init__(self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+        self.origen = origen
+        self._connection: DuckDBPyConnection | None = None
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[_Work[Any]] = deque()
         self._guard = threading.Lock()
@@ -141,8 +143,8 @@ class Database:
                     raise
 
     def exists(self) -> bool:
-        """Whether there is a file yet; looking does not open it."""
-        return self.path.exists()
+        """Whether there is a database yet; looking does not open it."""
+        return self.origen.exists()
 
     def stop_waiting(self) -> None:
         """Gives up waiting for another process at once (shutdown): what waits fails as `interrumpido`."""
@@ -150,33 +152,37 @@ class Database:
 
     def close(self) -> None:
         """Waits for the work under way; nothing can be queued afterwards."""
+        self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=True)
 
     def _drain(self) -> None:
-        """Opens the file once for all that waits, so that readers get in when nothing does."""
-        connection: DuckDBPyConnection | None = None
-        try:
-            while (work := self._next()) is not None:
-                if not work.future.set_running_or_notify_cancel():
-                    continue
-                try:
-                    connection = connection or self._open(work.queued + self._lock_timeout_s)
-                    began = time.monotonic()
-                    value = _transact(connection, work)
-                    ended = time.monotonic()
-                except duckdb.FatalException as e:
-                    # The instance is dead and its close() says nothing; what was committed is on disk.
-                    connection = None
-                    work.future.set_exception(_translate(e, self.path))
-                except duckdb.Error as e:
-                    work.future.set_exception(_translate(e, self.path))
-                except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
-                    work.future.set_exception(e)
-                else:
-                    work.future.set_result(Done(value, began - work.queued, ended - began))
-        finally:
-            if connection is not None:
-                connection.close()
+        """Opens the database once for all that waits, so that readers get in when nothing does."""
+        while (work := self._next()) is not None:
+            if not work.future.set_running_or_notify_cancel():
+                continue
+            try:
+                if self._connection is None:
+                    self._connection = self._open(work.queued + self._lock_timeout_s)
+                began = time.monotonic()
+                value = _transact(self._connection, work)
+                ended = time.monotonic()
+            except duckdb.FatalException as e:
+                # The instance is dead and its close() says nothing; what was committed is on disk.
+                self._connection = None
+                work.future.set_exception(self._translate(e))
+            except duckdb.Error as e:
+                work.future.set_exception(self._translate(e))
+            except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
+                work.future.set_exception(e)
+            else:
+                work.future.set_result(Done(value, began - work.queued, ended - began))
+        if not self.origen.stays_open:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _next(self) -> _Work[Any] | None:
         with self._guard:
@@ -186,18 +192,19 @@ class Database:
             return None
 
     def _open(self, deadline: float) -> DuckDBPyConnection:
-        """Opens the file; while another process holds it, tries until `deadline` (monotonic), once at least."""
+        """Opens it; while another process holds the file, tries until `deadline` (monotonic), once at least."""
+        folder = Path(self.origen.path).parent
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise BaseFallida(
-                f"the database's folder {self.path.parent} cannot be made: {e.strerror}", hint="see database.path"
+                f"the database's folder {folder} cannot be made: {e.strerror}", hint="see database.path"
             ) from e
         while True:
             try:
-                return duckdb.connect(str(self.path), config=self._config)
+                return self._prepared(duckdb.connect(self.origen.path, config=self._config))
             except duckdb.IOException as e:
-                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(self.path)) is not None:
+                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
@@ -208,12 +215,32 @@ class Database:
                     raise self._busy(holder) from e
             self._stopping.wait(POLL_S)
 
+    def _prepared(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
+        try:
+            self.origen.prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _busy(self, holder: re.Match[str] | None) -> BaseOcupada:
         who = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
         return BaseOcupada(
-            f"the database {self.path} was held by {who} for more than {self._lock_timeout_s:g} s",
+            f"the database {self.origen.name} was held by {who} for more than {self._lock_timeout_s:g} s",
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
+
+    def _translate(self, error: duckdb.Error) -> CorridaError:
+        first_line = _first_line(error)
+        lowered = first_line.lower()
+        hint = ""
+        if "no space left" in lowered or "disk" in lowered:
+            hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
+        elif "permission denied" in lowered or "read-only" in lowered:
+            hint = "the user that klk-daemon runs as must be able to write the file and its folder"
+        elif "not a valid duckdb database" in lowered:
+            hint = "see database.path: this file is something else"
+        return BaseFallida(f"the database {self.origen.name}: {first_line}", hint=hint)
 
 
 def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
@@ -227,19 +254,6 @@ def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
     if work.keep and work.committed is not None:
         work.committed(value)
     return value
-
-
-def _translate(error: duckdb.Error, path: Path) -> CorridaError:
-    first_line = _first_line(error)
-    lowered = first_line.lower()
-    hint = ""
-    if "no space left" in lowered or "disk" in lowered:
-        hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
-    elif "permission denied" in lowered or "read-only" in lowered:
-        hint = "the user that klk-daemon runs as must be able to write the file and its folder"
-    elif "not a valid duckdb database" in lowered:
-        hint = "see database.path: this file is something else"
-    return BaseFallida(f"the database {path}: {first_line}", hint=hint)
 
 
 def _first_line(error: Exception) -> str:

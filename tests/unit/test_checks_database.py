@@ -12,6 +12,7 @@ import pytest
 from klk_daemon.checks.database import database
 from klk_daemon.checks.finding import Grado, Hallazgo
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.origen import Archivo
 
 NOW = datetime(2025, 11, 17, 12, 0)  # noqa: DTZ001 - the stores' clock
 HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -19,7 +20,7 @@ HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flu
 
 async def check(path: Path, *, daemon_pid: int | None = None) -> dict[str, Hallazgo]:
     """The findings by name."""
-    db = Database(path, lock_timeout_s=0.2)
+    db = Database(Archivo(path), lock_timeout_s=0.2)
     try:
         return {found.check: found for found in await database(db, daemon_pid=daemon_pid, clock=lambda: NOW)}
     finally:

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, ConfigError
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.origen import Archivo
 
 INSERT = "INSERT INTO t SELECT COALESCE(max(n), 0) + 1 FROM t"
 
@@ -26,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def db(path: Path) -> Iterator[Database]:
     """A writer of a file that is not there yet."""
-    database = Database(path, lock_timeout_s=10)
+    database = Database(Archivo(path), lock_timeout_s=10)
     yield database
     database.close()
 
@@ -54,7 +55,7 @@ async def test_what_returns_is_committed(db: Database, path: Path) -> None:
     assert done.value
     assert done.espera_s >= 0
     assert done.carga_s >= 0
-    other = Database(path)
+    other = Database(Archivo(path))
     assert (await other.transaction(numbers)).value == [7]
     other.close()
 

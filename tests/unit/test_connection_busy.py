@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.origen import Archivo
 
 HOLD = """
 import duckdb, sys
@@ -50,7 +51,7 @@ def holder(path: Path, kind: str = "writer") -> Iterator["subprocess.Popen[str]"
 @pytest.mark.parametrize("kind", ["writer", "reader"])
 async def test_a_file_that_is_held_is_waited_for(path: Path, kind: str) -> None:
     """A reader or a writer elsewhere that goes away within the time costs nothing but the time."""
-    db = Database(path, lock_timeout_s=10)
+    db = Database(Archivo(path), lock_timeout_s=10)
     await db.transaction(create)
     await asyncio.sleep(0.05)
     with holder(path, kind):
@@ -64,7 +65,7 @@ async def test_a_file_that_is_held_is_waited_for(path: Path, kind: str) -> None:
 
 async def test_a_file_that_is_held_too_long(path: Path) -> None:
     """The error names the program and its pid, and exits 4."""
-    db = Database(path, lock_timeout_s=0.3)
+    db = Database(Archivo(path), lock_timeout_s=0.3)
     with holder(path) as process, pytest.raises(BaseOcupada, match=rf"python.*\(pid {process.pid}\)") as e:
         await db.transaction(create)
     assert (e.value.error_tipo, e.value.exit_code) == ("bd_ocupada", 4)
@@ -75,7 +76,7 @@ async def test_a_file_that_is_held_too_long(path: Path) -> None:
 
 async def test_those_that_wait_together_wait_once(path: Path) -> None:
     """`lock_timeout_s` counts from when each began to wait: four stores do not wait four times as long."""
-    db = Database(path, lock_timeout_s=0.6)
+    db = Database(Archivo(path), lock_timeout_s=0.6)
     with holder(path):
         began = time.monotonic()
         done = await asyncio.gather(*(db.transaction(create) for _ in range(4)), return_exceptions=True)
@@ -87,7 +88,7 @@ async def test_those_that_wait_together_wait_once(path: Path) -> None:
 
 async def test_at_shutdown_it_waits_no_longer(path: Path) -> None:
     """What waits for another process fails as `interrumpido` at once."""
-    db = Database(path, lock_timeout_s=60)
+    db = Database(Archivo(path), lock_timeout_s=60)
     with holder(path):
         waiting = asyncio.create_task(db.transaction(create))
         await asyncio.sleep(0.2)
@@ -111,7 +112,7 @@ async def test_what_cannot_be_opened(tmp_path: Path, what: str) -> None:
     else:
         path.write_text("a file")
         path /= "klk.db"
-    db = Database(path, lock_timeout_s=60)
+    db = Database(Archivo(path), lock_timeout_s=60)
     began = time.monotonic()
     with pytest.raises(BaseFallida, match=r"klk\.db") as e:
         await db.transaction(create)
@@ -123,7 +124,7 @@ async def test_what_cannot_be_opened(tmp_path: Path, what: str) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 async def test_what_cannot_be_written() -> None:
     """A folder in which no file can be made is `db_error`, not a wait; so it is for root, too."""
-    db = Database(Path("/proc/self/klk.db"), lock_timeout_s=60)
+    db = Database(Archivo(Path("/proc/self/klk.db")), lock_timeout_s=60)
     with pytest.raises(BaseFallida, match=r"klk\.db"):
         await db.transaction(create)
     db.close()

@@ -1,0 +1,59 @@
+"""Where the tables lie, and what a fresh connection needs to reach them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from duckdb import DuckDBPyConnection
+
+
+class Origen(Protocol):
+    """A place of tables. Two that are equal are one place: they share one writer."""
+
+    @property
+    def name(self) -> str:
+        """As messages call it; no secrets in it."""
+
+    @property
+    def path(self) -> str:
+        """What DuckDB opens: the file, or `:memory:` where the tables lie elsewhere."""
+
+    @property
+    def stays_open(self) -> bool:
+        """Whether the connection is kept between transactions; a plain file is closed, to let readers in."""
+
+    def exists(self) -> bool:
+        """Whether there is something yet; looking does not open it."""
+
+    def prepare(self, con: DuckDBPyConnection) -> None:
+        """Makes a connection that was just opened reach the tables.
+
+        Raises:
+            CorridaError: it cannot.
+            duckdb.Error: it cannot, and DuckDB says why.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Archivo:
+    """A DuckDB file, made with its folder where it is missing."""
+
+    file: Path
+    stays_open: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self.file)
+
+    @property
+    def path(self) -> str:
+        """The file's path."""
+        return str(self.file)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.file.exists()
+
+    def prepare(self, con: DuckDBPyConnection) -> None:
+        """Nothing: the tables are in the file."""
