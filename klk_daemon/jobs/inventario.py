@@ -46,7 +46,7 @@ class Inventario:
             partial(
                 stock.cargar,
                 tienda=tienda,
-                almacenes={almacen: lote.filas for almacen, lote in lotes.items()},
+                snapshot=stock.preparar({almacen: lote.filas for almacen, lote in lotes.items()}),
                 min_ratio=self.min_ratio,
                 now=sesion.reloj,
             ),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -12,20 +13,27 @@ def column_types(con: DuckDBPyConnection, table: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
 
 
-def stage(con: DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
-    """Makes the temporary table `name` of the rows, with `types` as its columns.
+@dataclass(frozen=True, slots=True)
+class Columnas:
+    """Rows on their way into the database: each column as one JSON list, and its type there."""
+
+    tipos: Mapping[str, str]
+    valores: Sequence[str]
+
+
+def pack(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> Columnas:
+    """Makes rows ready for `stage`; needs no database, so that none is held meanwhile."""
+    return Columnas(types, [json.dumps([row.get(column) for row in rows]) for column in types])
+
+
+def stage(con: DuckDBPyConnection, name: str, rows: Columnas) -> None:
+    """Makes the temporary table `name` of the rows.
 
     A value that its column cannot hold becomes NULL; what must not be NULL is checked before (klk/wire.py).
-    Column by column, each name is written and read once, not once a row: that is a third faster.
+    Column by column, and each by itself: half the time of a list of objects.
     """
-    columns = ", ".join(f"unnest(lote.{column}) AS {column}" for column in types)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM (SELECT from_json(?, ?) AS lote)",
-        [
-            json.dumps({column: [row.get(column) for row in rows] for column in types}),
-            json.dumps({column: [kind] for column, kind in types.items()}),
-        ],
-    )
+    columns = ", ".join(f"unnest(from_json(?, '[\"{kind}\"]')) AS {column}" for column, kind in rows.tipos.items())
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns}", rows.valores)
 
 
 def count(con: DuckDBPyConnection, table: str) -> int:
@@ -39,6 +47,6 @@ def scalar(con: DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mappin
     return row[0] if row else None
 
 
-def changed(con: DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> int:
-    """Runs an INSERT, UPDATE or DELETE; how many rows it changed."""
+def changed(con: DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
+    """Runs an INSERT, UPDATE, DELETE or CREATE TABLE AS; how many rows it wrote."""
     return int(scalar(con, sql, parameters))

@@ -119,7 +119,7 @@ async def test_the_articles(database: Database, periferico: Tienda) -> None:
     assert respuesta.rechazos == ()
     lote = convert.articulos("APP-TPF", respuesta)
     await database.transaction(
-        lambda con: stock.cargar(con, periferico, {"APP-TPF": lote.filas}, min_ratio=0.5, now=AHORA)
+        lambda con: stock.cargar(con, periferico, stock.preparar({"APP-TPF": lote.filas}), min_ratio=0.5, now=AHORA)
     )
     romero = str(uuid5(NAMESPACE_DNS, "producto_000006"))
     fila = await una_fila(database, "SELECT * FROM stock_actual WHERE codigo_producto = '000006'")
