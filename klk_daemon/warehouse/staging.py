@@ -1,8 +1,9 @@
 """Rows into the database: one JSON text, unpacked by DuckDB (60 times faster than row by row)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -22,8 +23,14 @@ class Columnas:
 
 
 def pack(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> Columnas:
-    """Makes rows ready for `stage`; needs no database, so that none is held meanwhile."""
-    return Columnas(types, [json.dumps([row.get(column) for row in rows]) for column in types])
+    """Makes rows, each with all of the columns, ready for `stage`. Needs no database: none is held meanwhile."""
+    return pack_tuples([*map(itemgetter(*types), rows)], types)
+
+
+def pack_tuples(rows: Sequence[Sequence[Any]], types: Mapping[str, str]) -> Columnas:
+    """The same, of rows whose values come in the order of the columns, two at least."""
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(types)
+    return Columnas(types, [json.dumps(column) for column in columns])
 
 
 def stage(con: DuckDBPyConnection, name: str, rows: Columnas) -> None:

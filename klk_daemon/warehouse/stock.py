@@ -1,6 +1,5 @@
 """A store's stock made equal to KLK's snapshot of its warehouses (contract, "What a run guarantees", 5)."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,36 +9,30 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.warehouse.staging import Columnas, changed, column_types, pack, scalar, stage
+from klk_daemon.warehouse.productos import Catalogo, Ficha, actualizar, ficha
+from klk_daemon.warehouse.staging import Columnas, changed, pack, scalar, stage
 
 TIPOS = {
     "almacen_codigo": "VARCHAR",
     "codigo_producto": "VARCHAR",
-    "codigo_barras": "VARCHAR",
-    "descripcion": "VARCHAR",
-    "categoria": "VARCHAR",
-    "grupo": "VARCHAR",
-    "subgrupo": "VARCHAR",
-    "marca": "VARCHAR",
     "precio": "DECIMAL(18, 6)",
     "cantidad": "DECIMAL(18, 4)",
-    "ultima": "BOOLEAN",
 }
-FICHA = ("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca")
-# The id of a product first seen in KLK (legacy-db.md): uuid5(NAMESPACE_DNS, "producto_" + codigo), which is the first
-# 128 bits of the SHA-1 but for a version and a variant. Known products keep theirs: look up by `codigo`.
-PRODUCTO_ID = (
-    "sha[1:8] || '-' || sha[9:12] || '-5' || sha[14:16] || '-'"
-    " || translate(sha[17], '0123456789abcdef', '89ab89ab89ab89ab') || sha[18:20] || '-' || sha[21:32]"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A store's stock on its way into the database: how many articles each warehouse has, and all of them."""
+    """A store's stock on its way into the database.
+
+    Attributes:
+        articulos: how many articles each warehouse has.
+        fichas: what KLK says of each article, whatever the warehouse; of two that list it, the last.
+        existencias: how much there is.
+    """
 
     articulos: Mapping[str, int]
-    filas: Columnas
+    fichas: Mapping[str, Ficha]
+    existencias: Columnas
 
 
 def preparar(almacenes: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
@@ -48,23 +41,30 @@ def preparar(almacenes: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
     Args:
         almacenes: warehouse code to converted articles, each code once (klk/convert.py); all of the store's.
     """
-    # An article that two warehouses list is described by the last.
-    ultimas = {fila["codigo_producto"]: almacen for almacen, filas in almacenes.items() for fila in filas}
-    todas = [
-        {**fila, "ultima": ultimas[fila["codigo_producto"]] == almacen}
-        for almacen, filas in almacenes.items()
-        for fila in filas
-    ]
-    return Snapshot({almacen: len(filas) for almacen, filas in almacenes.items()}, pack(todas, TIPOS))
+    todas = [fila for filas in almacenes.values() for fila in filas]
+    return Snapshot(
+        {almacen: len(filas) for almacen, filas in almacenes.items()},
+        {fila["codigo_producto"]: ficha(fila) for fila in todas},
+        pack(todas, TIPOS),
+    )
 
 
-def cargar(con: DuckDBPyConnection, tienda: Tienda, snapshot: Snapshot, *, min_ratio: float, now: datetime) -> Conteo:
+def cargar(
+    con: DuckDBPyConnection,
+    tienda: Tienda,
+    snapshot: Snapshot,
+    catalogo: Catalogo,
+    *,
+    min_ratio: float,
+    now: datetime,
+) -> Conteo:
     """Replaces a store's stock, in the caller's transaction.
 
     Args:
         con: an open transaction.
         tienda: whose stock it is.
         snapshot: what KLK lists.
+        catalogo: what the run has committed to `productos`.
         min_ratio: a snapshot with fewer articles than this share of the last good one is refused. 0 accepts any
             but an empty one.
         now: naive local time.
@@ -74,8 +74,8 @@ def cargar(con: DuckDBPyConnection, tienda: Tienda, snapshot: Snapshot, *, min_r
     """
     for almacen, articulos in snapshot.articulos.items():
         _revisar(con, tienda, almacen, articulos, min_ratio)
-    stage(con, "lote", snapshot.filas)
-    _productos(con, now)
+    actualizar(con, catalogo.faltan(snapshot.fichas), now)
+    stage(con, "lote", snapshot.existencias)
     conteo = _stock(con, tienda, sum(snapshot.articulos.values()), now)
     con.execute("DROP TABLE lote")
     return conteo
@@ -99,36 +99,6 @@ def _revisar(con: DuckDBPyConnection, tienda: Tienda, almacen: str, articulos: i
         )
 
 
-def _productos(con: DuckDBPyConnection, now: datetime) -> None:
-    """Brings the catalogue up to date; what is known already and has not changed is not touched."""
-    # As the column holds it, or a price with more decimals would differ for ever.
-    precio = f"TRY_CAST(n.precio AS {column_types(con, 'productos')['precio_venta']})"
-    distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)
-    fichas = changed(
-        con,
-        f"CREATE OR REPLACE TEMP TABLE fichas AS SELECT n.* REPLACE ({precio} AS precio), p.codigo IS NULL AS nueva"
-        " FROM lote AS n LEFT JOIN productos AS p ON p.codigo = n.codigo_producto WHERE n.ultima AND"
-        f" (p.codigo IS NULL OR {distinta} OR p.precio_venta IS DISTINCT FROM {precio})",
-    )
-    if not fichas:
-        return
-    # KLK tells no cost: the price stands in, but never over a cost that another source wrote.
-    con.execute(
-        f"UPDATE productos AS p SET {', '.join(f'{c} = n.{c}' for c in FICHA)}, precio_venta = n.precio,"
-        " costo_promedio = CASE WHEN p.costo_promedio IS NULL OR p.costo_promedio IS NOT DISTINCT FROM p.precio_venta"
-        " THEN n.precio ELSE p.costo_promedio END, updated_at = ?"
-        " FROM fichas AS n WHERE NOT n.nueva AND p.codigo = n.codigo_producto",
-        [now],
-    )
-    con.execute(
-        f"INSERT INTO productos (id, codigo, {', '.join(FICHA)}, costo_promedio, precio_venta, activo,"
-        f" es_perecedero, created_at, updated_at) SELECT {PRODUCTO_ID}, codigo_producto, {', '.join(FICHA)},"
-        " precio, precio, true, false, $now, $now"
-        " FROM (SELECT *, sha1($dns || encode('producto_' || codigo_producto)) AS sha FROM fichas WHERE nueva)",
-        {"now": now, "dns": uuid.NAMESPACE_DNS.bytes},
-    )
-
-
 # Without a warehouse is what an older pipeline left; KLK never says so.
 MISMO = " AND ".join(f"a.{c} IS NOT DISTINCT FROM n.{c}" for c in ("almacen_codigo", "codigo_producto"))
 # Wide, or the product of two DECIMAL(18) overflows at 922 million and takes the store along.
@@ -143,11 +113,11 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, extraidos: int, now: datetim
         con,
         "CREATE OR REPLACE TEMP TABLE cambios AS SELECT COALESCE(n.almacen_codigo, a.almacen_codigo) AS almacen_codigo,"
         " COALESCE(n.codigo_producto, a.codigo_producto) AS codigo_producto, a.cantidad AS antes, n.cantidad,"
-        " n.precio, n.valor, a.ubicacion_id IS NOT NULL AS esta, n.ultima IS NOT NULL AS llega"
+        " n.precio, n.valor, a.ubicacion_id IS NOT NULL AS esta, n.cantidad IS NOT NULL AS llega"
         " FROM (SELECT * FROM stock_actual WHERE ubicacion_id = ?) AS a"
         f" FULL JOIN (SELECT *, {VALOR} AS valor FROM lote) AS n"
         " ON a.almacen_codigo = n.almacen_codigo AND a.codigo_producto = n.codigo_producto"
-        " WHERE a.ubicacion_id IS NULL OR n.ultima IS NULL OR a.cantidad IS DISTINCT FROM n.cantidad"
+        " WHERE a.ubicacion_id IS NULL OR n.cantidad IS NULL OR a.cantidad IS DISTINCT FROM n.cantidad"
         " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor",
         [tienda.id],
     )

@@ -16,6 +16,7 @@ from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import stock
+from klk_daemon.warehouse.productos import Catalogo
 
 T0 = datetime(2025, 11, 17, 12, 30)  # noqa: DTZ001 - a store's wall clock
 T1 = T0 + timedelta(minutes=30)
@@ -28,14 +29,22 @@ def cargar(
     *,
     now: datetime = T0,
     min_ratio: float = 0.5,
+    catalogo: Catalogo | None = None,
     **cambios: Any,
 ) -> Conteo:
     """Loads warehouses, each given as code to quantity."""
+    return stock.cargar(
+        con, tienda, snapshot(almacenes, **cambios), catalogo or Catalogo(), min_ratio=min_ratio, now=now
+    )
+
+
+def snapshot(almacenes: dict[str, dict[str, float]], **cambios: Any) -> stock.Snapshot:
+    """Warehouses, each given as code to quantity."""
     lotes = {}
     for almacen, cantidades in almacenes.items():
         filas = [articulo(Codigo=codigo, stock=c, **cambios) for codigo, c in cantidades.items()]
         lotes[almacen] = convert.articulos(almacen, parse(cuerpo_articulos(*filas), wire.ARTICULOS, "x")).filas
-    return stock.cargar(con, tienda, stock.preparar(lotes), min_ratio=min_ratio, now=now)
+    return stock.preparar(lotes)
 
 
 def held(con: DuckDBPyConnection, tienda: Tienda) -> dict[tuple[str, str], float]:
@@ -207,3 +216,18 @@ def test_rows_without_a_warehouse_give_way(con: DuckDBPyConnection, periferico: 
     assert (conteo.insertados, conteo.eliminados) == (1, 1)
     assert con.execute("SELECT almacen_codigo FROM stock_actual").fetchall() == [("A",)]
     assert con.execute("SELECT count(*) FROM stock_historial").fetchone() == (0,)
+
+
+def test_what_a_run_has_committed_of_the_catalogue_is_not_written_again(
+    con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda
+) -> None:
+    """A second store with the same articles gets its stock; one that describes them otherwise is heard."""
+    catalogo = Catalogo()
+    cargar(con, periferico, {"APP-TPF": {"1": 5}}, catalogo=catalogo, NombreProducto="PAN")
+    catalogo.anotar(snapshot({"APP-TPF": {"1": 5}}, NombreProducto="PAN").fichas)
+    con.execute("UPDATE productos SET marca = 'a mano'")
+    cargar(con, bosque, {"APP-TBQ": {"1": 3}}, catalogo=catalogo, NombreProducto="PAN")
+    assert held(con, bosque) == {("APP-TBQ", "1"): 3}
+    assert con.execute("SELECT descripcion, marca FROM productos").fetchone() == ("PAN", "a mano")
+    cargar(con, bosque, {"APP-TBQ": {"1": 3, "2": 1}}, catalogo=catalogo, NombreProducto="PAN DULCE")
+    assert con.execute("SELECT DISTINCT descripcion FROM productos").fetchall() == [("PAN DULCE",)]
