@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 # Pages and probes ask often; the database is asked once for all of them.
 FRESH_S = 2.0
+# A scrape does not wait for a database that another process holds: Prometheus would take this daemon for dead.
+SCRAPE_S = 2.0
 END = object()
 
 
@@ -69,6 +71,19 @@ class Backend:
         self._report = report.document(app, held, now)
         self._read_at = time.monotonic()
         self._metrics.held(held.estados, held.huecos(app, now), zona=app.zona)
+
+    async def figures(self) -> None:
+        """Brings the metrics up to date with the database; those of before stay where it cannot be read in time."""
+        self._metrics.pauses(self._app().pausas.vigentes(self._clock()))
+        reading = asyncio.create_task(self.status())
+        done, _ = await asyncio.wait({reading}, timeout=SCRAPE_S)
+        if not done:
+            reading.cancel()
+            return
+        try:
+            reading.result()
+        except KlkError as e:
+            log.warning("bd_no_leida", error=str(e))
 
     async def runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs with their stores."""
