@@ -72,6 +72,10 @@ class Backend:
         self._read_at = time.monotonic()
         self._metrics.held(held.estados, held.huecos(app, now), zona=app.zona)
 
+    def changed(self) -> None:
+        """Something has changed: what is asked for next is read anew."""
+        self._read_at = float("-inf")
+
     async def figures(self) -> None:
         """Brings the metrics up to date with the database; those of before stay where it cannot be read in time."""
         self._metrics.pauses(self._app().pausas.vigentes(self._clock()))
@@ -132,7 +136,7 @@ class Backend:
             )
             if not order.dry_run:
                 self._metrics.ended(resultado)
-            self._read_at = float("-inf")
+            self.changed()
             events.put_nowait({"resultado": document(resultado), "exit_code": resultado.exit_code})
         except KlkError as e:
             events.put_nowait({"error": str(e), "exit_code": e.exit_code})
@@ -142,12 +146,12 @@ class Backend:
     def pause(self, job: Job, hasta: datetime | None) -> None:
         """Has the schedule leave a job alone, until `hasta` or until told."""
         self._app().pausas.poner([job], hasta)
-        self._read_at = float("-inf")
+        self.changed()
 
     def resume(self, job: Job) -> None:
         """Ends a job's pause."""
         self._app().pausas.quitar([job])
-        self._read_at = float("-inf")
+        self.changed()
 
 
 async def _listen(events: asyncio.Queue[Any]) -> AsyncIterator[dict[str, Any]]:

@@ -135,6 +135,7 @@ class _Daemon:
             app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
         )
         self._metrics.ended(resultado)
+        self._backend.changed()
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
 
@@ -189,6 +190,7 @@ class _Daemon:
         else:
             self._app = app
             self._metrics.configured(app.tiendas)
+            self._backend.changed()
             now = self._clock()
             for job, due in self._schedule.late(now).items():  # about to fire when it is armed anew
                 self._ask(job, due)

@@ -2,6 +2,8 @@
 
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -32,14 +34,29 @@ def scrape(daemon: Daemon) -> dict[str, float]:
     return figures(answer.body)
 
 
+@contextmanager
+def held(instalacion: Instalacion) -> Iterator[None]:
+    """The database, open for writing in this process, as soon as the daemon lets go of it."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            con = duckdb.connect(str(instalacion.database))
+        except duckdb.IOException:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            break
+    with con:
+        yield
+
+
 def test_after_two_runs(instalacion: Instalacion, simulador: Simulador) -> None:
     """Runs, rows, requests, waits and times of a daemon whose one store fails; a held database holds no scrape."""
     simulador.fallas.poner(Falla(TipoFalla.HTTP, sucursal="SUC003"))
     start = time.time()
     with running(instalacion) as daemon:
         found = scrape(daemon)
-        with duckdb.connect(str(instalacion.database)) as con:
-            con.execute("SELECT 1")
+        with held(instalacion):
             time.sleep(2.1)  # what was read last is too old by then
             began = time.monotonic()
             while_held = scrape(daemon)
