@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 # A run that begins within so much of its time has not been missed.
 ON_TIME = timedelta(seconds=10)
+# How often the service manager hears that the start goes on.
+OPENING_S = 20.0
 
 
 async def run_daemon(
@@ -90,7 +92,11 @@ class _Daemon:
         self._backend = Backend(lambda: self._app, metrics, clock)
 
     async def serve(self) -> None:
-        last_runs = await self._last_runs()
+        opening = asyncio.create_task(self._opening())
+        try:
+            last_runs = await self._last_runs()
+        finally:
+            opening.cancel()
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
         last_runs.setdefault(Job.CONCILIACION, min(last_runs.values(), default=self._clock()))
         textfile.retire(self._app)
@@ -114,6 +120,12 @@ class _Daemon:
             )
         finally:
             (self._app.state / HTTP_FILE).unlink(missing_ok=True)
+
+    async def _opening(self) -> None:
+        """An upgrade with its backup, or another program's lock, may keep the start for minutes."""
+        while True:
+            self._notifier.starting("opening the database")
+            await asyncio.sleep(OPENING_S)
 
     def _stop_waiting(self) -> None:
         self._app.database.stop_waiting()

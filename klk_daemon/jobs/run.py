@@ -188,7 +188,7 @@ class _Corrida(Generic[P]):
     def _open(self, con: DuckDBPyConnection) -> tuple[Libro, dict[str, P]]:
         """The run's first transaction: repairs what an earlier run left, plans this one, books its start."""
         reloj = local(self._now, self._entorno.zona)
-        schema.ensure(con, reloj)
+        schema.ensure(con, reloj, keep=not self._dry_run)
         if (perdida := self._entorno.recibo.comparar(con)) is not None:
             _recuperar(con, perdida)
         pendientes = self._entorno.pendientes.escribir(con)

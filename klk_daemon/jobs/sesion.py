@@ -105,7 +105,7 @@ class Sesion:
 
         def commit(con: DuckDBPyConnection) -> tuple[ResultadoTienda, Nota]:
             if self._dry_run:  # nothing that an earlier transaction made is there
-                schema.ensure(con, self.reloj)
+                schema.ensure(con, self.reloj, keep=False)
             conteo = load(con)
             rechazos.anotar(con, self.libro.job, tienda.id, apartadas, self.reloj)
             conteo = replace(conteo, rechazados=conteo.rechazados + len(apartadas))
