@@ -56,25 +56,25 @@ class Schedule:
 
     async def _fire(self, job: Job) -> None:
         """A coroutine, so that APScheduler calls it in the loop: anything else it gives to a thread."""
-        due = self._due[job]
-        if (then := self._armed().get(job)) is not None:
-            self._due[job] = then
+        due = self._due.pop(job)
+        armed = self._scheduler.get_job(str(job)) if self._scheduler is not None else None
+        if armed is not None and armed.next_run_time is not None:
+            self._due[job] = armed.next_run_time
         self._ask(job, due)
-
-    def _armed(self) -> dict[Job, datetime]:
-        """The jobs that are to fire, and when next."""
-        armed = self._scheduler.get_jobs() if self._scheduler is not None else []
-        return {Job(job.id): job.next_run_time for job in armed if job.next_run_time is not None}
 
     def stop(self) -> None:
         """Fires no more."""
         if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         self._scheduler = None
+        self._due.clear()
 
     def late(self, limit: datetime) -> dict[Job, datetime]:
-        """The jobs that should have fired by `limit` and have not, though armed, and when they were due."""
-        return {job: due for job, due in self._armed().items() if due <= limit}
+        """The jobs that should have fired by `limit` and have not, though armed, and when they were due.
+
+        One that APScheduler has taken up and not called yet is among them: `arm` and `stop` cancel it.
+        """
+        return {job: due for job, due in self._due.items() if due <= limit}
 
     def next_after(self, job: Job, instant: datetime) -> datetime | None:
         """The first time after `instant` at which the job is due; None where it never is."""

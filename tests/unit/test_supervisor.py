@@ -74,8 +74,18 @@ async def test_woken_schedule_is_not_asked_again(world: World) -> None:
     """What the schedule has fired by itself after the machine woke runs once, not twice over."""
     assert world.schedule._scheduler is not None
     world.schedule._scheduler.modify_job("inventario", next_run_time=NOON + timedelta(hours=4))
+    await world.schedule._fire(Job.INVENTARIO)
+    assert world.due == {Job.INVENTARIO: NOON + timedelta(minutes=20)}
     world.check(wall_s=3 * 3600, elapsed_s=30)
-    assert world.asked == [Job.VENTAS]
+    assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+
+
+async def test_taken_up_and_not_called(world: World) -> None:
+    """A fire that APScheduler has taken up, and a reload cancels before it was called, is late, so not lost."""
+    assert world.schedule._scheduler is not None
+    world.schedule._scheduler.modify_job("inventario", next_run_time=NOON + timedelta(minutes=50))
+    now = NOON + timedelta(minutes=20)
+    assert world.schedule.late(now) == {Job.INVENTARIO: now}
 
 
 async def test_fires_in_the_loop() -> None:
