@@ -112,7 +112,7 @@ class Metrics:
                 metric.remove(tienda)
             for cada in Job:
                 self.last_success.remove(str(cada), tienda)
-        for tienda in activas - self._tiendas:
+        for tienda in sorted(activas - self._tiendas):
             for job in map(str, Job):
                 self.rejected.labels(job, tienda)
                 for tipo in ("", *API_ERRORS):
