@@ -3,8 +3,8 @@
 import asyncio
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.pausas import Pausas
-from klk_daemon.jobs.run import Entorno, Trabajo, nothing
+from klk_daemon.jobs.run import Entorno, Trabajo
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
@@ -38,6 +38,10 @@ Observer = Callable[[str, str, float], None]
 
 def nothing_asked(_what: str, _error_tipo: str, _seconds: float) -> None:
     """The observer of those who do not count."""
+
+
+def nothing_due(_job: Job, _due: datetime) -> None:
+    """The asked one of a schedule that is only looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,16 @@ class App:
         folder = Path(self.settings.logs.dir)
         logs.setup(folder, level=self.settings.logs.level, zona=self.zona, console=console)
 
-    def schedule(self, ask: Callable[[Job], None] = nothing) -> "Schedule":
-        """When the jobs run; nothing fires before it is armed. `ask` is called with a job that is due."""
+    def schedule(self, ask: "Callable[[Job, datetime], None]" = nothing_due) -> "Schedule":
+        """When the jobs run; nothing fires before it is armed. `ask`: see `Schedule`."""
         from klk_daemon.daemon.scheduler import Schedule  # noqa: PLC0415 - APScheduler, which a trigger does without
 
         return Schedule(self.crons(), self.zona, ask)
+
+    def observed(self, observer: Observer) -> "App":
+        """The same objects, whose requests to KLK the observer is told of."""
+        slots = asyncio.Semaphore(self.settings.api.max_concurrency)
+        return replace(self, entorno=replace(self.entorno, client=partial(_client, self.settings, slots, observer)))
 
     def crons(self) -> dict[Job, str]:
         """Job to cron expression, in the order in which jobs that are due together begin."""

@@ -44,7 +44,7 @@ async def read(app: App) -> Held:
         return Held({id_: EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids})
 
     def ask(con: DuckDBPyConnection) -> Held:
-        schema.ensure(con, local(datetime.now(UTC), app.zona))
+        schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
         return Held(
             {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
         )

@@ -91,7 +91,7 @@ def _read(app: "App", query: "Callable[[DuckDBPyConnection], T]") -> T:
         raise ConfigError(f"there is no database {app.settings.database.path} yet", hint="`klk-daemon trigger todo`")
 
     def read(con: "DuckDBPyConnection") -> T:
-        schema.ensure(con, local(datetime.now(UTC), app.zona))
+        schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
         return query(con)
 
     async def transact() -> T:

@@ -70,6 +70,13 @@ def _folder(text: str) -> str:
     return text
 
 
+def _textfile(text: str) -> str:
+    # node_exporter reads nothing else in its folder
+    if text and (not text.endswith(".prom") or "\0" in text):
+        raise ValueError
+    return text
+
+
 def _timezone(text: str) -> str:
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - a few ms that `--help` need not pay
 
@@ -137,6 +144,7 @@ Cron = Annotated[
 ]
 DatabasePath = Annotated[str, AfterValidator(_database), Expected('a file, or "ducklake:CATALOGUE"')]
 Folder = Annotated[str, AfterValidator(_folder), Expected("a folder")]
+Textfile = Annotated[str, AfterValidator(_textfile), Expected('"" or a file that ends in .prom')]
 MemoryLimit = Annotated[str, AfterValidator(_memory), Expected('a size with its unit, such as "512MB"')]
 Serve = Annotated[str, AfterValidator(_serve), Expected('"" or "quack:HOST:PORT"')]
 Host = Annotated[str, AfterValidator(_host), Expected("a host name or address")]

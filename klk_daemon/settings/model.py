@@ -125,6 +125,15 @@ class HttpSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """Where metrics go besides the daemon's `/metrics`."""
+
+    textfile: kinds.Textfile = Field(
+        default="",
+        description="File (*.prom) for node_exporter, written by `trigger` where no daemon runs; empty for none",
+    )
+
+
 class AlertsSettings(Section):
     """Who is told, when and how often."""
 
@@ -177,6 +186,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default=DatabaseSettings(), description="The database")
     logs: LogsSettings = Field(default=LogsSettings(), description="The log files")
     http: HttpSettings = Field(default=HttpSettings(), description="The daemon's own server")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where metrics go besides /metrics")
     alerts: AlertsSettings = Field(default=AlertsSettings(), description="Who is told, and when")
     tiendas: Annotated[
         tuple[TiendaSettings, ...],

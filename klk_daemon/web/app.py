@@ -30,6 +30,9 @@ class Backend(Protocol):
     async def status(self) -> dict[str, Any]:
         """The document of `klk-daemon status --json`."""
 
+    async def figures(self) -> None:
+        """Brings the metrics up to date; returns soon, whatever the database does."""
+
     async def runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs."""
 
@@ -102,7 +105,7 @@ class _Routes:
         )
 
     async def metrics(self, _: Request) -> Response:
-        await self._backend.status()  # the gauges that the database knows
+        await self._backend.figures()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
     async def status(self, _: Request) -> Response:

@@ -67,6 +67,7 @@ WRONG = [
     ('[http]\nhost = "http://x/"', "http.host", "a host name or address"),
     ('[http]\nallowed_hosts = "klk.local"', "http.allowed_hosts", "a list of host names"),
     ('[http]\nallowed_hosts = ["ok", "https://x"]', "http.allowed_hosts[1]", "a list of host names"),
+    ('[metrics]\ntextfile = "/tmp/klk.txt"', "metrics.textfile", "a file that ends in .prom"),
     ('[alerts]\nurls = ["nothing"]', "alerts.urls[0]", "Apprise"),
     ('[alerts]\nheartbeat_url = "hc-ping.com"', "alerts.heartbeat_url", "http:// or https://"),
     ('[alerts]\nquiet_hours = ["22:00"]', "alerts.quiet_hours", '["22:00", "06:00"]'),
