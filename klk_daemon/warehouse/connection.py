@@ -203,7 +203,7 @@ class Database:
         while True:
             try:
                 return self._prepared(duckdb.connect(self.origen.path, config=self._config))
-            except duckdb.IOException as e:
+            except duckdb.Error as e:  # DuckDB 2 has no kind for a log that it cannot replay
                 if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
