@@ -32,7 +32,7 @@ COMMANDS = {
     "trigger": "trigger",
     "status": "status",
     "runs": "history",
-    "certificados": "history",
+    "certificados": "certificados",
     "logs": "logs",
     "pause": "pause",
     "resume": "pause",
@@ -70,12 +70,13 @@ class Globals:
 
         return load(self.config, overrides=parse_set(self.assignments))
 
-    def build(self, *, before: "App | None" = None, observer: "Observer | None" = None) -> "App":
+    def build(self, *, before: "App | None" = None, observer: "Observer | None" = None, daemon: bool = False) -> "App":
         """The objects of a process, with the settings of `load`.
 
         Args:
             before: the objects that they take the place of.
             observer: is told of each request to KLK.
+            daemon: whether this process is the daemon.
 
         Raises:
             ConfigError: the settings are wrong, or cannot be run.
@@ -87,7 +88,8 @@ class Globals:
             from klk_daemon.settings import state_dir
 
         loaded = self.load()
-        return build(loaded, state_dir(config=loaded.file), before=before, observer=observer or nothing_asked)
+        state = state_dir(config=loaded.file)
+        return build(loaded, state, before=before, observer=observer or nothing_asked, daemon=daemon)
 
 
 def _version(value: bool) -> None:

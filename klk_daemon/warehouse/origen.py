@@ -33,13 +33,26 @@ class Origen(Protocol):
             duckdb.Error: it cannot, and DuckDB says why.
         """
 
+    def settle(self, con: DuckDBPyConnection) -> None:
+        """Nothing waits any more: what a kept connection is to do before it rests.
+
+        Raises:
+            duckdb.Error: it cannot.
+        """
+
+    def release(self, con: DuckDBPyConnection) -> None:
+        """The connection is about to be closed.
+
+        Raises:
+            duckdb.Error: it cannot be prepared for that.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Archivo:
     """A DuckDB file, made with its folder where it is missing."""
 
     file: Path
-    stays_open: bool = False
 
     @property
     def name(self) -> str:
@@ -51,9 +64,20 @@ class Archivo:
         """The file's path."""
         return str(self.file)
 
+    @property
+    def stays_open(self) -> bool:
+        """No: others get in between."""
+        return False
+
     def exists(self) -> bool:
         """Whether the file is there."""
         return self.file.exists()
 
     def prepare(self, con: DuckDBPyConnection) -> None:
         """Nothing: the tables are in the file."""
+
+    def settle(self, con: DuckDBPyConnection) -> None:
+        """Nothing: it is closed."""
+
+    def release(self, con: DuckDBPyConnection) -> None:
+        """Nothing: DuckDB writes the rest when it closes the file."""
