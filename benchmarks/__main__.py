@@ -60,7 +60,7 @@ def measure(stage: Scene, pairs: int) -> list[Line]:
         lambda: stage.program("status", folder=filled, ok=FRESH_OR_STALE),
     )
     warm_floor, warm, warm_later = in_one_process("warm", stage, pairs)
-    closed, served, page, page_answer, loop, loop_answer = in_one_process("served", stage, 5 * pairs)
+    closed, served, page, page_answer, loop, loop_answer = in_one_process("served", stage, 3 * pairs)
     return [
         Line("floor", floor, floor),
         Line("trigger inventario, new database", cold, floor, COLD_RATIO * floor.wall_s),

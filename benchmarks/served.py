@@ -5,12 +5,13 @@ python -m benchmarks.served http://127.0.0.1:7002 FOLDER RUNS
 
 import asyncio
 import json
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,24 +58,25 @@ def main() -> None:
 
 
 async def _measure(stage: Scene, runs: int) -> list[Sample]:
-    closed, served = _app(stage, serve=False), _app(stage, serve=True)
-    try:
-        samples: list[list[Sample]] = [[] for _ in range(2 + 2 * len(PAUSES))]
-        for _ in range(runs + 1):
+    """Each way has a database of its own, and all run in each round, so that all share the weather."""
+    apps = [_app(stage, serve=False), *(_app(stage, serve=True) for _ in range(1 + len(PAUSES)))]
+    for app in apps:
+        await _inventario(app)  # warms up, and has it served
+    with ExitStack() as stack:
+        for app in apps:
+            stack.callback(app.database.close)
+        readers = [stack.enter_context(_reader(app, pause)) for app, pause in zip(apps[2:], PAUSES, strict=True)]
+        rounds = []
+        for _ in range(runs):
             stage.half_an_hour_later()
-            samples[0].append(await _inventario(closed))
-            samples[1].append(await _inventario(served))
-        for n, pause in enumerate(PAUSES):
-            answers: list[float] = []
-            with _reader(served, pause, answers):
-                for _ in range(runs + 1):
-                    stage.half_an_hour_later()
-                    samples[2 + 2 * n].append(await _inventario(served))
-            samples[3 + 2 * n] += [Sample(answers[0], 0, 0)] * 2
-        return [middle(some[1:]) for some in samples]
-    finally:
-        closed.database.close()
-        served.database.close()
+            rounds.append([await _inventario(app) for app in apps[:2]])
+            for app, reader in zip(apps[2:], readers, strict=True):
+                reader.send_signal(signal.SIGCONT)
+                rounds[-1].append(await _inventario(app))
+                reader.send_signal(signal.SIGSTOP)
+        closed, served, *read = (middle(samples) for samples in zip(*rounds, strict=True))
+        answers = [_answer(reader) for reader in readers]
+    return [closed, served, *(sample for pair in zip(read, answers, strict=True) for sample in pair)]
 
 
 def _app(stage: Scene, *, serve: bool) -> App:
@@ -99,18 +101,26 @@ async def _inventario(app: App) -> Sample:
 
 
 @contextmanager
-def _reader(app: App, pause: float, answers: list[float]) -> Iterator[None]:
-    """Another process reads all the while; how long an answer took it (median, seconds) is added at the end."""
+def _reader(app: App, pause: float) -> "Iterator[subprocess.Popen[str]]":
+    """Another process that reads; it stands still (SIGSTOP) until it is told to go on."""
     command = [sys.executable, "-c", READER, app.settings.database.serve, str(app.state / "quack_token"), QUESTION]
     with subprocess.Popen([*command, str(pause)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # it is a pipe
-        if process.stdout.readline() != "reads\n":
-            raise RuntimeError("the reader does not read")
         try:
-            yield
+            assert process.stdout is not None  # it is a pipe
+            if process.stdout.readline() != "reads\n":
+                raise RuntimeError("the reader does not read")
+            process.send_signal(signal.SIGSTOP)
+            yield process
         finally:
-            process.terminate()
-        answers.append(json.loads(process.stdout.read()))
+            process.kill()
+
+
+def _answer(reader: "subprocess.Popen[str]") -> Sample:
+    """Ends it; how long an answer took it (median)."""
+    reader.send_signal(signal.SIGTERM)
+    reader.send_signal(signal.SIGCONT)
+    assert reader.stdout is not None  # it is a pipe
+    return Sample(json.loads(reader.stdout.read()), 0, 0)
 
 
 if __name__ == "__main__":
