@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 PAIRS = 11
 QUICK = 2
-COLD_RATIO, VERSION_S, STATUS_S = 2.0, 0.15, 0.5
+COLD_RATIO, SERVED_RATIO, VERSION_S, STATUS_S = 2.0, 1.2, 0.15, 0.5
 # `status` exits 1 where something is stale, and sales were never read here.
 FRESH_OR_STALE = frozenset({0, 1})
 
@@ -59,7 +59,8 @@ def measure(stage: Scene, pairs: int) -> list[Line]:
         lambda: stage.program("--version", folder=filled),
         lambda: stage.program("status", folder=filled, ok=FRESH_OR_STALE),
     )
-    warm_floor, warm, warm_later = in_one_process(stage, pairs)
+    warm_floor, warm, warm_later = in_one_process("warm", stage, pairs)
+    closed, served, page, page_answer, loop, loop_answer = in_one_process("served", stage, 3 * pairs)
     return [
         Line("floor", floor, floor),
         Line("trigger inventario, new database", cold, floor, COLD_RATIO * floor.wall_s),
@@ -69,6 +70,12 @@ def measure(stage: Scene, pairs: int) -> list[Line]:
         Line("warm: the floor's work", warm_floor, warm_floor),
         Line("warm: inventario, new database", warm, warm_floor),
         Line("warm: inventario, half an hour later", warm_later, warm_floor),
+        Line("daemon: inventario, the file closed in between", closed, closed),
+        Line("daemon: inventario, the file served", served, closed, SERVED_RATIO * closed.wall_s),
+        Line("daemon: served, a page that asks ten times a second", page, closed, SERVED_RATIO * closed.wall_s),
+        Line("daemon: served, a reader that asks all the time", loop, closed, SERVED_RATIO * closed.wall_s),
+        Line("an answer to the page", page_answer),
+        Line("an answer to the reader that asks all the time", loop_answer),
     ]
 
 
@@ -78,9 +85,9 @@ def in_turns(times: int, *tasks: Callable[[], Sample]) -> list[Sample]:
     return [middle(samples) for samples in zip(*rounds[1:], strict=True)]
 
 
-def in_one_process(stage: Scene, times: int) -> list[Sample]:
-    """What `warm.py` measures, in its order."""
-    command = [sys.executable, "-m", "benchmarks.warm", stage.url, str(stage.folder), str(times)]
+def in_one_process(module: str, stage: Scene, times: int) -> list[Sample]:
+    """What `warm.py` or `served.py` measures, in its order."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", stage.url, str(stage.folder), str(times)]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     return [Sample(**sample) for sample in json.loads(output)]
 

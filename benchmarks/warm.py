@@ -53,18 +53,20 @@ def _repeated(task: Callable[[], object], runs: int, before: Callable[[], None] 
     samples = []
     for _ in range(runs + 1):
         before()
-        wall, cpu = time.perf_counter(), _cpu()
+        wall, used = time.perf_counter(), cpu()
         task()
-        samples.append(Sample(time.perf_counter() - wall, _cpu() - cpu, _rss()))
+        samples.append(Sample(time.perf_counter() - wall, cpu() - used, rss()))
     return middle(samples[1:])
 
 
-def _cpu() -> float:
+def cpu() -> float:
+    """Seconds of processor that this process has used."""
     times = os.times()
     return times.user + times.system
 
 
-def _rss() -> float:
+def rss() -> float:
+    """The most memory that this process has held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / MIB
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from klk_daemon.bootstrap import report
+from klk_daemon.bootstrap import historia, report
 from klk_daemon.bootstrap.app import App
 from klk_daemon.domain import Job, ResultadoTienda, Tienda
 from klk_daemon.errors import CorridaError, KlkError, OcupadoError
@@ -89,9 +89,13 @@ class Backend:
         except KlkError as e:
             log.warning("bd_no_leida", error=str(e))
 
-    async def runs(self, limit: int) -> list[dict[str, Any]]:
-        """The newest runs with their stores."""
-        return (await self._app().database.transaction(lambda con: queries.corridas(con, limit=limit))).value
+    async def runs(self, limit: int, **filters: Any) -> list[dict[str, Any]]:
+        """The newest runs with their stores; `filters` are those of `queries.corridas`."""
+        return await historia.leer(self._app(), lambda con: queries.corridas(con, limit=limit, **filters))
+
+    async def certificados(self) -> dict[str, Any]:
+        """What `certificados --json` prints."""
+        return await historia.certificados(self._app(), self._clock())
 
     def trigger(self, job: Job, order: TriggerOrder) -> AsyncIterator[dict[str, Any]]:
         """Starts a run of its own; the caller may listen to it, and may stop listening.

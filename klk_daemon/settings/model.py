@@ -93,7 +93,7 @@ class DatabaseSettings(Section):
     memory_limit: kinds.MemoryLimit = Field(default="512MB", description="Memory that DuckDB may use")
     serve: kinds.Serve = Field(
         default="",
-        description='"quack:HOST:PORT" (extra `quack`): the daemon keeps the file open and serves it',
+        description='"quack:localhost:PORT" (extra `quack`): the daemon keeps the file open and serves it',
     )
 
     @model_validator(mode="after")

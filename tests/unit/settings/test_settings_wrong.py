@@ -58,7 +58,7 @@ WRONG = [
     ('[database]\npath = "postgres://h/db"', "database.path", "an address is not a file"),
     ('[database]\npath = "ducklake:postgres:dbname=k"', "database.data_path", "for DuckLake"),
     ('[database]\nmemory_limit = "lots"', "database.memory_limit", "a size with its unit"),
-    ('[database]\nserve = "localhost:9494"', "database.serve", "quack:HOST:PORT"),
+    ('[database]\nserve = "localhost:9494"', "database.serve", "quack:localhost:PORT"),
     ('[logs]\nlevel = "loud"', "logs.level", "one of debug, info, warning, error, critical"),
     ('[logs]\ndir = ""', "logs.dir", "a folder"),
     ("[logs]\ndelete_after_days = 0", "logs.delete_after_days", "at least 1"),
