@@ -29,7 +29,7 @@ from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
 from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
-from klk_daemon.warehouse import queries, schema
+from klk_daemon.warehouse import jsonl, queries, schema
 from klk_daemon.web import app as web
 from klk_daemon.web import server
 from klk_daemon.windows import instante, local
@@ -223,9 +223,7 @@ class _Daemon:
             return None
         host, port, *_ = listening.getsockname()
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        path = self._app.state / HTTP_FILE
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        jsonl.replace(self._app.state / HTTP_FILE, json.dumps({"url": url, "pid": os.getpid()}).encode())
         log.info("http_iniciado", url=url)
         self._on_listen(url)
         return listening
