@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
+from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
@@ -82,7 +83,8 @@ class _Daemon:
         self._notifier = Notifier(os.environ)
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
-        self._backend = Backend(lambda: self._app, metrics, clock)
+        self._alertas = Alertas(lambda: self._app, clock, lambda tipo: metrics.alerts.labels(tipo).inc())
+        self._backend = Backend(lambda: self._app, metrics, clock, self._alertas.ended)
 
     async def serve(self) -> None:
         last_runs = await self._last_runs()
@@ -97,7 +99,10 @@ class _Daemon:
                 due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
                 clock=self._clock,
                 notifier=self._notifier,
-                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                services={
+                    "alertas": self._alertas.watch(),
+                    **({} if listening is None else {"http": server.serve(self._web(), listening)}),
+                },
                 orders=self._backend.orders,
                 reload=self._reload,
                 stopping=self._stop_waiting,
@@ -124,6 +129,7 @@ class _Daemon:
             app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
         )
         self._metrics.ended(resultado)
+        self._alertas.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
 

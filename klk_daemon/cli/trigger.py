@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ from klk_daemon.interrupt import INTERRUPTED, raise_on_interrupt
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
     from klk_daemon.cli.remote import Remote
-    from klk_daemon.domain import Job, ResultadoTienda, Tienda
+    from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
     from klk_daemon.jobs.run import Trabajo
 
 # A run: its document, and its exit code.
@@ -132,6 +132,7 @@ def _run_here(
 
     app.setup_logs(console="warning" if sys.stderr.isatty() else None)
     ended: list[Ended] = []
+    resultados: list[Resultado] = []
 
     async def run_all() -> None:
         for trabajo in trabajos:
@@ -151,6 +152,9 @@ def _run_here(
                     on_tienda=told,
                 )
                 ended.append((document(resultado), resultado.exit_code))
+                resultados.append(resultado)
+        if not dry_run:
+            await _alert(app, resultados)
 
     try:
         asyncio.run(_until_signal(run_all(), app.database.stop_waiting))
@@ -160,6 +164,17 @@ def _run_here(
     finally:
         app.database.close()
     return ended
+
+
+async def _alert(app: "App", resultados: "Sequence[Resultado]") -> None:
+    """Heartbeat and alerts, where they are configured. The runs are done: Ctrl-C only ends the waiting."""
+    alerts = app.settings.alerts
+    if not alerts.urls and not alerts.heartbeat_url:
+        return
+    from klk_daemon.bootstrap.alertas import Alertas
+
+    with suppress(asyncio.CancelledError):
+        await Alertas(lambda: app, _now).after_trigger(resultados)
 
 
 def _now() -> datetime:

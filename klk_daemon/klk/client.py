@@ -5,6 +5,7 @@ exchange, so the whole of it stands under one deadline here, and its size is cou
 """
 
 import asyncio
+import os
 import re
 import ssl
 import time
@@ -190,7 +191,7 @@ class KlkClient:
             ) from e
         except httpx.TransportError as e:
             raise ConexionFallida(
-                f"{what}: no connection to {self._place}: {e or type(e).__name__}",
+                f"{what}: no connection to {self._place}: {_reason(e)}",
                 hint="is this machine's network up, and KLK's server?",
             ) from e
 
@@ -234,6 +235,19 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     moment = _http_date(value)
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, where it did: "refused" and "unreachable" are different faults, in different places.
+
+    httpx says "All connection attempts failed" of both.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror if not cause.errno or cause.errno < 0 else os.strerror(cause.errno)
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def _http_date(value: str) -> datetime | None:

@@ -120,7 +120,11 @@ def _tienda_id(text: str) -> str:
 
 
 def _apprise(text: str) -> str:
-    return _matching(_APPRISE, text)
+    _matching(_APPRISE, text)
+    from klk_daemon.alerts.channels import check  # noqa: PLC0415 - 150 ms, for those who have channels
+
+    check(text)
+    return text
 
 
 def _host(text: str) -> str:
@@ -150,7 +154,7 @@ HostList = Annotated[tuple[Host, ...], Strict(strict=False), Expected("a list of
 ApprisePlaces = Annotated[
     tuple[Annotated[str, AfterValidator(_apprise)], ...],
     Strict(strict=False),
-    Expected("a list of Apprise URLs (scheme://…)"),
+    Expected("a list of Apprise URLs, such as slack://…, mailto://…, tgram://… or ntfy://… (README, Alerts)"),
 ]
 QuietHours = Annotated[
     tuple[Clock, ...],
