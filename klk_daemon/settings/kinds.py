@@ -120,11 +120,7 @@ def _tienda_id(text: str) -> str:
 
 
 def _apprise(text: str) -> str:
-    _matching(_APPRISE, text)
-    from klk_daemon.alerts.channels import check  # noqa: PLC0415 - 150 ms, for those who have channels
-
-    check(text)
-    return text
+    return _matching(_APPRISE, text)
 
 
 def _host(text: str) -> str:
