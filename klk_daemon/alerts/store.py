@@ -11,6 +11,8 @@ from pathlib import Path
 
 NAME = "alertas.db"
 BUSY_S = 10.0
+# On the disk before it is sent.
+SYNCHRONOUS = "FULL"
 SCHEMA = """
 -- One row for each time that a fault began; `fin` says how it ended. `mensaje` is the one that told of it, `contada`
 -- whether its end was told; `callada` and `retenida` why something was not told at once.
@@ -52,7 +54,7 @@ class Store:
             self._path.touch(mode=0o600)
         with closing(sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)) as con:
             con.row_factory = sqlite3.Row
-            con.execute("PRAGMA synchronous = FULL")
+            con.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
             con.execute("BEGIN IMMEDIATE")
             try:
                 if not self._ready:

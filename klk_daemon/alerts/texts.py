@@ -19,7 +19,7 @@ LISTED = 6
 
 TITLES: dict[Familia, str] = {
     Familia.KLK: "KLK no responde bien",
-    Familia.TIENDA: "{tiendas}: KLK falla para esta tienda",
+    Familia.TIENDA: "{tiendas}: solo falla esta tienda",
     Familia.SNAPSHOT: "{tiendas}: inventario o ventas rechazados por sospechosos",
     Familia.BASE_OCUPADA: "La base de datos está ocupada por otro programa",
     Familia.BASE_FALLA: "La base de datos no se puede abrir o escribir",

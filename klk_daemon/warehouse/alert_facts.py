@@ -118,7 +118,7 @@ def dia(con: DuckDBPyConnection, fecha: date, ubicaciones: Sequence[str]) -> dic
     tiendas = con.execute(
         "SELECT ubicacion_id, count(*) FILTER (estado = 'fallido') FROM etl_ejecuciones"
         " WHERE CAST(fecha_inicio AS DATE) = CAST($dia AS DATE) AND list_contains($ids, ubicacion_id)"
-        " GROUP BY ubicacion_id",
+        " GROUP BY ubicacion_id ORDER BY ubicacion_id",
         dia_,
     ).fetchall()
     ventas = con.execute(
