@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class Causa:
         tiendas: the ids of the stores that it touches, sorted.
         activas: how many stores there are.
         detalle: what the program that met it says, for the engineer.
+        por_tienda: store to since when.
     """
 
     clave: str
@@ -58,36 +59,36 @@ class Causa:
     tiendas: tuple[str, ...] = ()
     activas: int = 0
     detalle: str = ""
+    por_tienda: tuple[tuple[str, datetime], ...] = ()
 
     def dump(self) -> str:
         """As text that `load` reads."""
-        return json.dumps(
-            [
-                self.clave,
-                self.familia,
-                self.lugar,
-                self.desde.isoformat(),
-                self.jobs,
-                self.tiendas,
-                self.activas,
-                self.detalle,
-            ],
-            ensure_ascii=False,
-        )
+        return json.dumps(asdict(self), ensure_ascii=False, default=datetime.isoformat)
 
     @classmethod
     def load(cls, text: str) -> "Causa":
         """What `dump` wrote."""
-        clave, familia, lugar, desde, jobs, tiendas, activas, detalle = json.loads(text)
+        data = json.loads(text)
         return cls(
-            clave,
-            Familia(familia),
-            Lugar(lugar),
-            datetime.fromisoformat(desde),
-            tuple(Job(job) for job in jobs),
-            tuple(tiendas),
-            activas,
-            detalle,
+            **{
+                **data,
+                "familia": Familia(data["familia"]),
+                "lugar": Lugar(data["lugar"]),
+                "desde": datetime.fromisoformat(data["desde"]),
+                "jobs": tuple(Job(job) for job in data["jobs"]),
+                "tiendas": tuple(data["tiendas"]),
+                "por_tienda": tuple((id_, datetime.fromisoformat(at)) for id_, at in data["por_tienda"]),
+            }
+        )
+
+    def grown(self, now: "Causa") -> "Causa":
+        """As it is `now`, with what it touched before, and since when people were told."""
+        return replace(
+            now,
+            desde=min(self.desde, now.desde),
+            jobs=tuple(job for job in Job if job in {*self.jobs, *now.jobs}),
+            tiendas=tuple(sorted({*self.tiendas, *now.tiendas})),
+            por_tienda=tuple(sorted((dict(now.por_tienda) | dict(self.por_tienda)).items())),
         )
 
 

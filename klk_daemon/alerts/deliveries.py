@@ -4,6 +4,7 @@ A delivery is claimed, sent, then marked. A process that dies between sending an
 sent once more: in that window alone a channel may get a message twice, and in none is one lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,13 +51,17 @@ class Deliveries:
         with self._store.transaction() as con:
             return con.execute("UPDATE entregas SET estado = 'pendiente' WHERE estado = 'enviando'").rowcount
 
-    def pending(self, canal: str) -> int:
-        """How many messages wait for a channel."""
+    def waiting(self, canales: Sequence[str]) -> bool:
+        """Whether there is anything to send to these channels, or to give back."""
+        marks = ", ".join("?" * len(canales))
         with self._store.transaction() as con:
-            (count,) = con.execute(
-                "SELECT count(*) FROM entregas WHERE canal = ? AND estado = 'pendiente'", [canal]
-            ).fetchone()
-        return int(count)
+            return (
+                con.execute(
+                    f"SELECT 1 FROM entregas WHERE estado IN ('pendiente', 'enviando') AND canal IN ({marks}) LIMIT 1",  # noqa: S608 - question marks
+                    list(canales),
+                ).fetchone()
+                is not None
+            )
 
     def claim(self, canal: str, now: datetime, *, at_once: bool) -> Entrega | None:
         """The oldest message that waits for a channel; those behind it wait for their turn, so that order is kept.

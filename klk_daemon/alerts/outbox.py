@@ -171,18 +171,7 @@ def _transitions(
         )
     for clave, (id_, was) in ids.items():
         if clave in holding:  # it goes on: since when stays what people were told
-            now_is = holding[clave]
-            text = Causa(
-                clave,
-                now_is.familia,
-                now_is.lugar,
-                min(was.desde, now_is.desde),
-                tuple(job for job in Job if job in {*was.jobs, *now_is.jobs}),
-                tuple(sorted({*was.tiendas, *now_is.tiendas})),
-                now_is.activas,
-                now_is.detalle,
-            ).dump()
-            con.execute("UPDATE causas SET causa = ? WHERE id = ?", [text, id_])
+            con.execute("UPDATE causas SET causa = ? WHERE id = ?", [was.grown(holding[clave]).dump(), id_])
     return Cambios(tuple(opened), tuple(closed))
 
 

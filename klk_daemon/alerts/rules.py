@@ -17,6 +17,8 @@ from klk_daemon.domain import Job
 FREE_SHARE = 0.05
 # A daemon that begins, or wakes, makes up what it missed: until then stale data are no news.
 GRACE = timedelta(minutes=10)
+# How far back the newest sale of a store is looked for.
+LOOKED_BACK = timedelta(days=2)
 # A wait that may pass unnoticed, whatever `lock_timeout_s` allows.
 SHORT_WAIT_S = 30.0
 
@@ -226,9 +228,10 @@ def _silent(calladas: Sequence[Callada], hechos: Hechos, abiertas: Sequence[Abie
         if abierta.causa.familia is Familia.SILENCIO:
             for id_ in set(abierta.causa.tiendas) & set(hechos.tiendas):
                 here = seen.get(id_, Callada(id_, None, callada=True))
-                if here.ultima is None or here.ultima <= abierta.abierta:
+                since = dict(abierta.causa.por_tienda).get(id_, abierta.abierta)
+                if here.ultima is None or here.ultima <= since:
                     silent.setdefault(id_, here)
-    partes = [Parte(c.tienda, c.ultima or now, (Job.VENTAS,), "") for c in silent.values()]
+    partes = [Parte(c.tienda, c.ultima or now - LOOKED_BACK, (Job.VENTAS,), "") for c in silent.values()]
     return by_store(Familia.SILENCIO, partes, hechos.tiendas, abiertas)
 
 

@@ -53,4 +53,5 @@ def join(clave: str, familia: Familia, lugar: Lugar, partes: Sequence[Parte], ac
         tuple(sorted({p.tienda for p in partes})),
         activas,
         partes[0].detalle,
+        tuple(sorted((p.tienda, p.desde) for p in partes)),
     )

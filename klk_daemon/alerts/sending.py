@@ -55,6 +55,8 @@ class Sender:
             at_once: try again what failed, without waiting for its time: this process ends soon.
             timeout_s: how long a channel may take for one message.
         """
+        if not await asyncio.to_thread(self._deliveries.waiting, [c.id for c in self._canales]):
+            return
         lock = FileLock(self._folder / LOCK, timeout=0, mode=0o600, thread_local=False)
         if not await _acquired(lock):
             return

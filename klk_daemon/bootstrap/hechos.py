@@ -15,7 +15,7 @@ from typing import TypeVar
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.alerts import silence
-from klk_daemon.alerts.rules import Callada, Disco, Hechos, Par, Tardia
+from klk_daemon.alerts.rules import LOOKED_BACK, Callada, Disco, Hechos, Par, Tardia
 from klk_daemon.alerts.summary import Dia, Venta
 from klk_daemon.bootstrap.app import App
 from klk_daemon.checks.folders import DATABASE_FLOOR, FLOOR, nearest
@@ -94,7 +94,7 @@ class Lector:
         marcas = await _ask(app, lambda con: alert_facts.leido_hasta(con, sorted(read)))
         leida = {id_: local(marca.replace(tzinfo=UTC), app.zona) for id_, marca in marcas.items()}
         fresh = {id_: at for id_, at in leida.items() if timedelta() <= reloj - at <= FRESH}
-        since = reloj.date() - timedelta(days=2)
+        since = (reloj - LOOKED_BACK).date()
         ultimas = await _ask(app, lambda con: alert_facts.ultimas_ventas(con, sorted(fresh), since))
         # Who has just sold is not silent, and nobody needs to know what is normal there.
         suspects = {id_ for id_, at in fresh.items() if id_ not in ultimas or at - ultimas[id_] >= silence.SLOT}

@@ -35,7 +35,9 @@ def vender(con: DuckDBPyConnection, *instantes: str, tienda: str = BOSQUE) -> No
         )
 
 
-def correr(con: DuckDBPyConnection, *estados: str, job: Job = Job.VENTAS, tienda: str = BOSQUE, **otros: object) -> None:
+def correr(
+    con: DuckDBPyConnection, *estados: str, job: Job = Job.VENTAS, tienda: str = BOSQUE, **otros: object
+) -> None:
     """Ledger rows, half an hour apart, the last of them now; a failed one is named by its error_tipo."""
     for n, estado in enumerate(estados):
         inicio = AHORA - timedelta(minutes=30) * (len(estados) - 1 - n)

@@ -213,7 +213,9 @@ CLAVES = ("klk", "tienda:tienda_01", "tienda:tienda_08", "disco", "bd_ocupada", 
         max_size=15,
     )
 )
-def test_any_story(tmp_path_factory: pytest.TempPathFactory, story: list[tuple[frozenset[str], bool, bool, int]]) -> None:
+def test_any_story(
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[frozenset[str], bool, bool, int]]
+) -> None:
     """Whatever comes and goes, in quiet hours or out of them, with a channel that works or does not.
 
     Never more messages than beginnings and ends; no message twice; never more than the limit within an hour; and once

@@ -176,4 +176,3 @@ async def test_cut_off_while_sending(tmp_path: Path, receptor: Receptor) -> None
         await task
     await sending.send(at_once=True, timeout_s=5)
     assert receptor.titulos() == [KLK]
-
