@@ -32,6 +32,8 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 OK = 200
 WAIT_INITIAL_S = 0.5
+# How far down the reason of a failed connection lies.
+DEEPEST = 10
 USERINFO = re.compile(r"://\S*@")
 # `identity`: 300 kB of gzip became 300 MB of JSON.
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "klk-daemon"}
@@ -243,10 +245,10 @@ def _reason(error: Exception) -> str:
     httpx says "All connection attempts failed" of both.
     """
     cause: BaseException | None = error
-    while cause is not None:
+    for _ in range(DEEPEST):  # a chain may be a ring
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror if not cause.errno or cause.errno < 0 else os.strerror(cause.errno)
-        cause = cause.__cause__ or cause.__context__
+        cause = (cause.__cause__ or cause.__context__) if cause is not None else None
     return str(error) or type(error).__name__
 
 

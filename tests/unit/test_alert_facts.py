@@ -113,7 +113,7 @@ def test_day_in_figures(base: DuckDBPyConnection) -> None:
     correr(base, "exitoso", "exitoso", "exitoso", tienda="tienda_01")
     assert alert_facts.dia(base, HOY, [BOSQUE, "tienda_01"]) == {
         "corridas": [("ventas", 6, 1)],
-        "tiendas": [(BOSQUE, 1), ("tienda_01", 0)],
+        "tiendas": [("tienda_01", 0), (BOSQUE, 1)],
         "ventas": [(BOSQUE, 2, 2, Decimal(5))],
     }
 
