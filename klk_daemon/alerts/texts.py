@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from klk_daemon.alerts.causa import Causa, Familia, Lugar
+from klk_daemon.domain import Job
 from klk_daemon.windows import local
 
 HOLDER = re.compile(r"was held by (?P<who>.+? \(pid \d+\))")
@@ -46,7 +47,7 @@ REMEDIES: dict[Familia, str] = {
     Familia.CORTADA: "Vea por qué: `klk-daemon runs --estado fallido -v` y `klk-daemon logs --errors --since 2h`. Si"
     " se acaba el plazo, suba schedule.run_timeout_s.",
     Familia.ATRASO: "Ninguna corrida falla, pero tampoco termina bien ninguna: vea si el servicio está en marcha con"
-    " `klk-daemon service status` y `klk-daemon status`. Para correr ya: `klk-daemon trigger todo`.",
+    " `klk-daemon service status` y `klk-daemon status`. Para correr ya: `klk-daemon trigger {trabajo}`.",
     Familia.SILENCIO: "KLK contesta y no trae ventas. Pregunte en la tienda si está abierta y si las cajas envían a"
     " KLK. Si hoy no se trabaja, no hay nada que hacer. `klk-daemon status` muestra la última venta.",
     Familia.RECHAZOS: "Las demás filas se cargaron. Estas se corrigen en KLK; están enteras, con el motivo, en la"
@@ -64,6 +65,11 @@ class Texto:
     titulo: str
     cuerpo: str
 
+
+REFUSED_DAY = (
+    "Se conservan las ventas que había; la próxima conciliacion lo intenta otra vez. Si se repite, avise a quien cuida"
+    " KLK: contesta con muchas menos líneas que antes. `klk-daemon certificados` muestra los días abiertos."
+)
 
 # KLK cannot be asked, and it is not KLK's fault.
 NO_CONNECTION: dict[Lugar, Texto] = {
@@ -188,9 +194,13 @@ class Redactor:
     def _que_hacer(self, causa: Causa) -> str:
         if causa.familia is Familia.KLK and causa.lugar in NO_CONNECTION:
             return NO_CONNECTION[causa.lugar].cuerpo
+        if causa.familia is Familia.SNAPSHOT and causa.jobs == (Job.CONCILIACION,):
+            return REFUSED_DAY
         who = HOLDER.search(causa.detalle)
         return REMEDIES[causa.familia].format(
-            una=causa.tiendas[0] if causa.tiendas else "TIENDA", quien=f": {who['who']}" if who else ""
+            una=causa.tiendas[0] if causa.tiendas else "TIENDA",
+            quien=f": {who['who']}" if who else "",
+            trabajo=causa.jobs[0] if len(causa.jobs) == 1 else "todo",
         )
 
     def _donde(self, causa: Causa) -> str:

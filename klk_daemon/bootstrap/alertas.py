@@ -82,9 +82,10 @@ class Alertas:
         self._ended.set()
 
     async def watch(self) -> None:
-        """Looks after each run and once a minute, for ever: stale data, disks, quiet hours' end, retries, summary."""
+        """Looks at once, after each run and once a minute: stale data, disks, quiet hours' end, retries, summary."""
         arranque = seen = self._clock()
         while True:
+            await self._look(arranque=arranque, at_once=False, send_s=SEND_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._ended.wait()
@@ -95,7 +96,6 @@ class Alertas:
             if self._ended.is_set():
                 self._held = None
             self._ended.clear()
-            await self._look(arranque=arranque, at_once=False, send_s=SEND_S)
 
     async def after_trigger(self, resultados: Sequence[Resultado]) -> None:
         """The runs of a process that ends now: heartbeat, and alerts for as long as is reasonable."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +33,7 @@ PATIENCE_S = 2.0
 LOOK_BACK = timedelta(days=35)
 # Sales that were read longer ago than this say nothing of now.
 FRESH = timedelta(hours=2)
-Franjas = Mapping[str, Mapping[date, frozenset[int]]]
+Franjas = Mapping[date, Mapping[str, frozenset[int]]]
 
 
 class Lector:
@@ -103,16 +104,22 @@ class Lector:
             Callada(
                 id_,
                 instante(ultimas[id_], app.zona) if id_ in ultimas else None,
-                id_ in suspects and silence.silent(days[id_].get(id_, {}), ultimas.get(id_), at),
+                id_ in suspects
+                and silence.silent(
+                    {d: sold[id_] for d, sold in days[id_].items() if id_ in sold}, ultimas.get(id_), at
+                ),
             )
             for id_, at in fresh.items()
         )
 
     async def _weeks(self, app: App, fecha: date) -> Franjas:
+        """Day to store to half hours, of the weekdays before."""
         ids = tuple(t.id for t in app.tiendas if t.activa)
         if self._franjas is None or self._franjas[0] != (fecha, ids):
-            weekdays = silence.weekdays(fecha)
-            self._franjas = ((fecha, ids), await _ask(app, lambda con: alert_facts.franjas(con, ids, weekdays)))
+            days: dict[date, Mapping[str, frozenset[int]]] = {}
+            for weekday in silence.weekdays(fecha):
+                days[weekday] = await _ask(app, partial(alert_facts.franjas, ubicaciones=ids, fecha=weekday))
+            self._franjas = ((fecha, ids), days)
         return self._franjas[1]
 
 

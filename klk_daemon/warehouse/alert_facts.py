@@ -4,7 +4,7 @@ Each is bounded by a date: `ventas_raw` may hold eighty million lines, and a leg
 compare as dates do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -69,24 +69,19 @@ def ultimas_ventas(con: DuckDBPyConnection, ubicaciones: Sequence[str], desde: d
     return {ubicacion: venta for ubicacion, venta in rows if venta is not None}
 
 
-def franjas(
-    con: DuckDBPyConnection, ubicaciones: Sequence[str], fechas: Sequence[date]
-) -> Mapping[str, Mapping[date, frozenset[int]]]:
-    """Store to day to the half hours (0 to 47) in which it sold something."""
-    parametros = {f"f{n}": str(fecha) for n, fecha in enumerate(fechas)}
-    listed = ", ".join(f"${name}" for name in parametros)
+def franjas(con: DuckDBPyConnection, ubicaciones: Sequence[str], fecha: date) -> dict[str, frozenset[int]]:
+    """Store to the half hours (0 to 47) of a day in which it sold something.
+
+    One day a call: on 20 million lines as text that takes 40 ms, and a run that waits for the database no longer.
+    """
     rows = con.execute(
-        "SELECT ubicacion_id, fecha, list(DISTINCT hour(hora) * 2 + minute(hora) // 30) FROM ("
-        "  SELECT ubicacion_id, CAST(fecha AS VARCHAR) AS fecha, TRY_CAST(fecha_hora_completa AS TIMESTAMP) AS hora"
-        f"  FROM ventas_raw WHERE fecha BETWEEN $desde AND $hasta AND fecha IN ({listed})"
-        "  AND list_contains($ids, ubicacion_id)"
-        ") WHERE hora IS NOT NULL GROUP BY ALL",
-        {"ids": list(ubicaciones), "desde": str(min(fechas)), "hasta": str(max(fechas)), **parametros},
+        "SELECT ubicacion_id, list(DISTINCT hour(hora) * 2 + minute(hora) // 30) FROM ("
+        "  SELECT ubicacion_id, TRY_CAST(fecha_hora_completa AS TIMESTAMP) AS hora"
+        "  FROM ventas_raw WHERE fecha = $fecha AND list_contains($ids, ubicacion_id)"
+        ") WHERE hora IS NOT NULL GROUP BY ubicacion_id",
+        {"ids": list(ubicaciones), "fecha": str(fecha)},
     ).fetchall()
-    found: dict[str, dict[date, frozenset[int]]] = {}
-    for ubicacion, fecha, slots in rows:
-        found.setdefault(ubicacion, {})[date.fromisoformat(fecha)] = frozenset(slots)
-    return found
+    return {ubicacion: frozenset(slots) for ubicacion, slots in rows}
 
 
 def tardias(con: DuckDBPyConnection, tienda: Tienda, run_id: str) -> conciliacion.Tardanza:

@@ -97,13 +97,14 @@ def test_newest_sales(base: DuckDBPyConnection) -> None:
 
 
 def test_half_hours(base: DuckDBPyConnection) -> None:
-    """By store and day, for the days that are asked for."""
+    """By store, of the day that is asked for."""
     vender(base, "2025-11-10T08:00:00", "2025-11-10T08:29:59", "2025-11-10T08:30:00", "2025-11-11T10:00:00")
-    vender(base, "2025-11-03T23:59:59", tienda="tienda_01")
-    assert alert_facts.franjas(base, [BOSQUE, "tienda_01"], [date(2025, 11, 10), date(2025, 11, 3)]) == {
-        BOSQUE: {date(2025, 11, 10): frozenset({16, 17})},
-        "tienda_01": {date(2025, 11, 3): frozenset({47})},
+    vender(base, "2025-11-10T23:59:59", tienda="tienda_01")
+    assert alert_facts.franjas(base, [BOSQUE, "tienda_01"], date(2025, 11, 10)) == {
+        BOSQUE: frozenset({16, 17}),
+        "tienda_01": frozenset({47}),
     }
+    assert alert_facts.franjas(base, [BOSQUE], date(2025, 11, 9)) == {}
 
 
 def test_day_in_figures(base: DuckDBPyConnection) -> None:
