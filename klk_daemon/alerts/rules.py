@@ -137,7 +137,8 @@ def evaluate(hechos: Hechos, politica: Politica, abiertas: Sequence[Abierta], no
         now: the instant.
     """
     pares = [p for p in hechos.pares if p.job not in hechos.pausados and p.tienda in hechos.tiendas]
-    stale = _stale(pares, hechos, politica, now)
+    old = _old(pares, hechos, politica, now)
+    stale = [p for p in old if not _made_up_soon(p, hechos, politica, now)]
     full = _disks(hechos.discos, hechos, now)
     found = failures.causes(
         [p for p in pares if p.seguidas > 0],
@@ -176,22 +177,32 @@ def evaluate(hechos: Hechos, politica: Politica, abiertas: Sequence[Abierta], no
             if t.lineas
         ]
         found += by_store(Familia.SOLAPE, late, hechos.tiendas, abiertas)
-    if hechos.arranque is not None and now - hechos.arranque < GRACE:
+    if len(stale) < len(old):
         conocidas.discard(Familia.ATRASO)
     return Evaluacion((*full, *found), frozenset(conocidas))
 
 
-def _stale(pares: Sequence[Par], hechos: Hechos, politica: Politica, now: datetime) -> list[Par]:
+def _old(pares: Sequence[Par], hechos: Hechos, politica: Politica, now: datetime) -> list[Par]:
     """What is too old (contract, "Stale"). What never ran is that only where a daemon is there to run it."""
-    if not hechos.completos or (hechos.arranque is not None and now - hechos.arranque < GRACE):
+    if not hechos.completos:
         return []
-    since = {id(p): p.exito or p.primera or hechos.arranque for p in pares}
-    return [p for p in pares if (at := since[id(p)]) is not None and now - at > politica.stale_after[p.job]]
+    return [p for p in pares if (at := _since(p, hechos)) is not None and now - at > politica.stale_after[p.job]]
+
+
+def _made_up_soon(par: Par, hechos: Hechos, politica: Politica, now: datetime) -> bool:
+    """Whether it grew old before the daemon began, which is about to run it."""
+    if hechos.arranque is None or (par.exito is not None and par.exito >= hechos.arranque):
+        return False
+    return now - hechos.arranque < min(GRACE, politica.stale_after[par.job])
+
+
+def _since(par: Par, hechos: Hechos) -> datetime | None:
+    return par.exito or par.primera or hechos.arranque
 
 
 def _overdue(stale: Sequence[Par], hechos: Hechos) -> list[Causa]:
     """Nothing has failed, and yet nothing succeeds: the runs do not happen. However many, that is one fault."""
-    since = [at for p in stale if (at := p.exito or p.primera or hechos.arranque) is not None]
+    since = [at for p in stale if (at := _since(p, hechos)) is not None]
     if not since:
         return []
     jobs = tuple(job for job in Job if any(p.job is job for p in stale))

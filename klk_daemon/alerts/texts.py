@@ -20,7 +20,7 @@ LISTED = 6
 
 TITLES: dict[Familia, str] = {
     Familia.KLK: "KLK no responde bien",
-    Familia.TIENDA: "{tiendas}: solo falla esta tienda",
+    Familia.TIENDA: "{tiendas}: falla esta tienda",
     Familia.SNAPSHOT: "{tiendas}: inventario o ventas rechazados por sospechosos",
     Familia.BASE_OCUPADA: "La base de datos está ocupada por otro programa",
     Familia.BASE_FALLA: "La base de datos no se puede abrir o escribir",
@@ -35,7 +35,7 @@ TITLES: dict[Familia, str] = {
 REMEDIES: dict[Familia, str] = {
     Familia.KLK: "No se pierde nada: cuando KLK vuelva, la siguiente corrida lee todo lo que faltó. Si dura, avise a"
     " quien cuida KLK. Revise con `klk-daemon check`.",
-    Familia.TIENDA: "Las demás tiendas están bien. Compare la sucursal y los almacenes con los de KLK: `klk-daemon"
+    Familia.TIENDA: "Las demás tiendas no fallan. Compare la sucursal y los almacenes con los de KLK: `klk-daemon"
     " check`. El historial: `klk-daemon runs --tienda {una} -v`.",
     Familia.SNAPSHOT: "Se conservan los datos anteriores. Si de verdad la tienda tiene tan pocos artículos:"
     " `klk-daemon trigger inventario --tienda {una} --aceptar`. Si no, avise a quien cuida KLK; `klk-daemon check`"

@@ -72,7 +72,7 @@ def test_one_store(usada: Instalacion, simulador: Simulador, receptor: Receptor)
     simulador.fallas.poner(Falla(TipoFalla.ERROR, sucursal=SUC_BOSQUE))
     usada.trigger("todo", code=1)
     (mensaje,) = receptor.mensajes
-    assert mensaje.titulo == f"BOSQUE ({BOSQUE}): solo falla esta tienda"
+    assert mensaje.titulo == f"BOSQUE ({BOSQUE}): falla esta tienda"
     assert "inventario, ventas — 1 de 4 tiendas" in mensaje.cuerpo
     assert PERIFERICO not in mensaje.cuerpo
     assert f"klk-daemon runs --tienda {BOSQUE} -v" in mensaje.cuerpo

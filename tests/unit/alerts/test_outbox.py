@@ -17,7 +17,7 @@ from klk_daemon.alerts.texts import Texto
 from klk_daemon.domain import Job
 
 KLK = "KLK no responde bien"
-BOSQUE = "BOSQUE (tienda_08): solo falla esta tienda"
+BOSQUE = "BOSQUE (tienda_08): falla esta tienda"
 
 
 @pytest.fixture(name="caja")

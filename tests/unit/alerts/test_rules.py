@@ -182,6 +182,14 @@ def test_stale_after_a_start() -> None:
     old = [bueno(t, exito=NOW - 80 * MINUTE) for t in T]
     begun = evaluate(hechos(*old, arranque=NOW - 3 * MINUTE), POLITICA, [], NOW)
     assert (begun.causas, Familia.ATRASO in begun.conocidas) == ((), False)
+    here = evaluate(
+        hechos(*(bueno(t, exito=NOW - 80 * MINUTE) for t in T), arranque=NOW - 90 * MINUTE), POLITICA, [], NOW
+    )
+    assert [c.clave for c in here.causas] == ["atraso"]
+    soon = replace(POLITICA, stale_after=dict.fromkeys(Job, MINUTE))
+    after = [bueno(t, j, exito=NOW - 2 * MINUTE) for t in T for j in (Job.INVENTARIO, Job.VENTAS)]
+    begun = evaluate(hechos(*after, arranque=NOW - 3 * MINUTE), soon, [], NOW)
+    assert [c.clave for c in begun.causas] == ["atraso"]
     never = [Par(Job.VENTAS, t) for t in T]
     assert claves(hechos(*never)) == []
     assert claves(hechos(*never, arranque=NOW - 80 * MINUTE)) == ["atraso"]
