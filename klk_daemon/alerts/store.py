@@ -7,6 +7,7 @@ milliseconds, in whatever thread, beside other processes.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 NAME = "alertas.db"
@@ -66,3 +67,14 @@ class Store:
                 raise
             con.execute("COMMIT")
             self._ready = True
+
+    def put_aside(self, now: datetime) -> Path:
+        """Gives a file that cannot be read another name, which it returns: a new one is begun, nothing is deleted."""
+        aside = self._path.with_name(f"{NAME}.ilegible-{now:%Y%m%dT%H%M%S}")
+        self._path.rename(aside)
+        return aside
+
+
+def unreadable(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is damaged, rather than busy, or on a full disk."""
+    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -19,7 +19,7 @@ from klk_daemon.alerts.outbox import Cambios, Outbox
 from klk_daemon.alerts.quiet import is_quiet, summary_due
 from klk_daemon.alerts.rules import Hechos, Politica, evaluate
 from klk_daemon.alerts.sending import Sender, Taken
-from klk_daemon.alerts.store import Store
+from klk_daemon.alerts.store import Store, unreadable
 from klk_daemon.alerts.summary import summary
 from klk_daemon.alerts.texts import Redactor
 from klk_daemon.bootstrap.app import App
@@ -69,13 +69,14 @@ class Alertas:
         self._lector = Lector()
         self._ended = asyncio.Event()
         self._conciliacion: str | None = None
-        self._beats: set[asyncio.Task[bool]] = set()
+        self._beats: set[asyncio.Task[None]] = set()
         self._held: _Held | None = None
+        self._new = True
         self._channels: tuple[tuple[str, ...], list[Canal]] = ((), [])
 
     def ended(self, resultado: Resultado) -> None:
         """A run of the daemon has ended, and its lock is free: returns at once."""
-        task = asyncio.create_task(beat(self._app().settings.alerts.heartbeat_url, resultado), name="heartbeat")
+        task = asyncio.create_task(self._beat(resultado), name="heartbeat")
         self._beats.add(task)
         task.add_done_callback(self._beats.discard)
         self._note(resultado)
@@ -101,11 +102,10 @@ class Alertas:
         """The runs of a process that ends now: heartbeat, and alerts for as long as is reasonable."""
         for resultado in resultados:
             self._note(resultado)
-        url = self._app().settings.alerts.heartbeat_url
         try:
             async with asyncio.timeout(TRIGGER_S):
                 await asyncio.gather(
-                    *(beat(url, resultado) for resultado in resultados),
+                    *(self._beat(resultado) for resultado in resultados),
                     self._look(arranque=None, at_once=True, send_s=SEND_IN_TRIGGER_S),
                 )
         except TimeoutError:
@@ -113,24 +113,34 @@ class Alertas:
 
     def _note(self, resultado: Resultado) -> None:
         """A conciliacion of all stores measures how late lines come; one of some says nothing of the others."""
-        everybody = len(resultado.tiendas) == len(self._app().elegir(()))
+        everybody = len(resultado.tiendas) == sum(t.activa for t in self._app().tiendas)
         if resultado.job is Job.CONCILIACION and resultado.estado is Estado.EXITOSO and everybody:
             self._conciliacion = resultado.run_id
+
+    async def _beat(self, resultado: Resultado) -> None:
+        try:
+            await beat(self._app().settings.alerts.heartbeat_url, resultado)
+        except Exception:  # a bug in the heartbeat must not become the run's
+            log.exception("alertas_fallaron")
 
     async def _look(self, *, arranque: datetime | None, at_once: bool, send_s: float) -> None:
         app = self._app()
         if not app.settings.alerts.urls:
             return
+        store = Store(app.state)
         try:
-            store = Store(app.state)
             canales = await asyncio.to_thread(self._canales, app)
             sender = Sender(app.state, store, canales, self._clock, self._on_taken)
             outbox = Outbox(store, [c.id for c in canales], redactor(app))
-            # What a process that died has left comes first: it is older than what is found now.
-            await sender.send(at_once=at_once, timeout_s=send_s)
+            if self._new:  # what a process that died has left comes first: it is older than what is found now
+                await sender.send(at_once=at_once, timeout_s=send_s)
+                self._new = False
             await self._record(app, outbox, arranque)
             await sender.send(at_once=False, timeout_s=send_s)
-        except (KlkError, OSError, sqlite3.Error) as e:
+        except sqlite3.DatabaseError as e:
+            aside = store.put_aside(self._clock()) if unreadable(e) else None
+            log.error("alertas_fallaron", error=str(e), apartado=str(aside) if aside else None)  # noqa: TRY400 - the same
+        except (KlkError, OSError) as e:
             log.error("alertas_fallaron", error=str(e))  # noqa: TRY400 - not a bug, no traceback
         except Exception:  # a bug in the alerts must not end a run, or the daemon
             log.exception("alertas_fallaron")

@@ -211,6 +211,18 @@ def test_quiet_hours_and_summary(usada: Instalacion, simulador: Simulador, recep
     assert f"- BOSQUE ({BOSQUE}): " in resumen.cuerpo
 
 
+def test_damaged_file(usada: Instalacion, simulador: Simulador, receptor: Receptor) -> None:
+    """A file of alerts that cannot be read is put aside and said; no run suffers, and the next one begins anew."""
+    avisar(usada, receptor, fail_after=1)
+    (usada.state / "alertas.db").write_bytes(b"no es una base" * 1000)
+    usada.trigger("inventario")
+    (line,) = usada.of("alertas_fallaron")
+    assert Path(line["apartado"]).read_bytes().startswith(b"no es una base")
+    simulador.fallas.poner(Falla(TipoFalla.HTTP, status=500))
+    usada.trigger("inventario", code=1)
+    assert receptor.titulos() == [KLK]
+
+
 def test_alert_test(usada: Instalacion, receptor: Receptor) -> None:
     """One message to every channel, and a line for each; 1 where one did not take it; 2 where there is none."""
     avisar(usada, receptor)
