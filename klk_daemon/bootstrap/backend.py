@@ -10,7 +10,7 @@ import structlog
 
 from klk_daemon.bootstrap import historia, report
 from klk_daemon.bootstrap.app import App
-from klk_daemon.domain import Job, ResultadoTienda, Tienda
+from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
 from klk_daemon.errors import CorridaError, KlkError, OcupadoError
 from klk_daemon.jobs.document import document, tienda
 from klk_daemon.jobs.run import Trabajo
@@ -36,12 +36,20 @@ class Backend:
         app: the objects in force.
         metrics: takes in what runs and status tell.
         clock: the time, UTC.
+        on_ended: is handed the outcome of each run that wrote.
     """
 
-    def __init__(self, app: Callable[[], App], metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: Callable[[], App],
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        on_ended: Callable[[Resultado], None],
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._clock = clock
+        self._on_ended = on_ended
         self._reading = asyncio.Lock()
         self._report: dict[str, Any] | None = None
         self._read_at = float("-inf")
@@ -140,6 +148,7 @@ class Backend:
             )
             if not order.dry_run:
                 self._metrics.ended(resultado)
+                self._on_ended(resultado)
             self.changed()
             events.put_nowait({"resultado": document(resultado), "exit_code": resultado.exit_code})
         except KlkError as e:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap import textfile
+from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
@@ -89,7 +90,8 @@ class _Daemon:
         self._notifier = Notifier(os.environ)
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job), metrics.make_up(job)) for job in self._schedule.jobs}
-        self._backend = Backend(lambda: self._app, metrics, clock)
+        self._alertas = Alertas(lambda: self._app, clock, lambda tipo: metrics.alerts.labels(tipo).inc())
+        self._backend = Backend(lambda: self._app, metrics, clock, self._alertas.ended)
 
     async def serve(self) -> None:
         opening = asyncio.create_task(self._opening())
@@ -113,7 +115,10 @@ class _Daemon:
                 },
                 clock=self._clock,
                 notifier=self._notifier,
-                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                services={
+                    "alertas": self._alertas.watch(),
+                    **({} if listening is None else {"http": server.serve(self._web(), listening)}),
+                },
                 orders=self._backend.orders,
                 reload=self._reload,
                 stopping=self._stop_waiting,
@@ -148,6 +153,7 @@ class _Daemon:
         )
         self._metrics.ended(resultado)
         self._backend.changed()
+        self._alertas.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "check": "check",
     "tiendas": "tiendas",
     "service": "service",
+    "alert": "alert",
     "config": "config",
     "simulate": "simulate",
     "demo": "demo",

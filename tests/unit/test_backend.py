@@ -25,7 +25,7 @@ class Troubled(backend.Backend):
     def __init__(self, folder: Path, error: BaseFallida | None) -> None:
         self.metrics = Metrics(CollectorRegistry(), version="1")
         app: Any = SimpleNamespace(pausas=Pausas(folder))
-        super().__init__(lambda: app, self.metrics, lambda: NOW)
+        super().__init__(lambda: app, self.metrics, lambda: NOW, lambda _: None)
         self.error = error
 
     async def status(self) -> dict[str, Any]:
