@@ -14,11 +14,11 @@ from pathlib import Path
 import structlog
 from duckdb import DuckDBPyConnection
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
 from klk_daemon.daemon.notify import Notifier
@@ -26,7 +26,6 @@ from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
-from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import queries, schema
 from klk_daemon.web import app as web
@@ -82,7 +81,8 @@ class _Daemon:
         self._notifier = Notifier(os.environ)
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
-        self._backend = Backend(lambda: self._app, metrics, clock)
+        self._marcha = Marcha(clock)
+        self._backend = Backend(lambda: self._app, metrics, clock, self._marcha)
 
     async def serve(self) -> None:
         last_runs = await self._last_runs()
@@ -97,7 +97,7 @@ class _Daemon:
                 due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
                 clock=self._clock,
                 notifier=self._notifier,
-                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                services={} if listening is None else {"http": self._serve_http(listening)},
                 orders=self._backend.orders,
                 reload=self._reload,
                 stopping=self._stop_waiting,
@@ -120,9 +120,7 @@ class _Daemon:
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        resultado = await en_turno(
-            app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
-        )
+        resultado = await self._marcha.en_turno(app.trabajo(job), app.elegir(()), app.entorno, inventario_wait_s=wait_s)
         self._metrics.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
@@ -203,12 +201,15 @@ class _Daemon:
         self._on_listen(url)
         return listening
 
-    def _web(self) -> ASGIApp:
+    async def _serve_http(self, listening: socket.socket) -> None:
         http = self._app.settings.http
-        return web.build(
+        app, tablero = web.build(
             self._backend,
             self._metrics.registry,
             token=token(self._app.state),
             host=http.host,
             allowed_hosts=http.allowed_hosts,
+            clock=self._clock,
         )
+        self._marcha.avisar(tablero.hub.changed)
+        await server.serve(app, listening, stopping=tablero.hub.close)
