@@ -36,7 +36,7 @@ AGAIN = timedelta(minutes=10)
 UNA_HORA = timedelta(hours=1)
 DIAS = 31
 CORRECCIONES = timedelta(days=7)
-CADA = 20
+CADA = 10
 
 
 @dataclass(frozen=True, slots=True)

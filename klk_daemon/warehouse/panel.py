@@ -71,31 +71,28 @@ def partes_de(con: DuckDBPyConnection, run_id: str) -> list[Parte]:
 
 @dataclass(frozen=True, slots=True)
 class Dia:
-    """A store's sales of a day: USD for each half hour from midnight on, how many invoices, and the newest line."""
+    """A store's sales of a day: USD for each half hour from midnight on, and how many invoices."""
 
     usd: tuple[float, ...] = (0.0,) * MEDIAS_HORAS
     facturas: int = 0
-    ultima: datetime | None = None
 
 
 def ventas_del_dia(con: DuckDBPyConnection, fecha: date) -> dict[str, Dia]:
     """Store to its sales of a day; stores without any are missing."""
     rows = con.execute(
-        "WITH lineas AS (SELECT ubicacion_id, numero_factura, TRY_CAST(fecha_hora_completa AS TIMESTAMP) AS momento,"
-        "  TRY_CAST(hora AS TIME) AS hora, TRY_CAST(venta_total AS DOUBLE) AS usd FROM ventas_raw WHERE fecha = ?)"
-        " SELECT ubicacion_id, hour(hora) * 2 + minute(hora) // 30 AS media, sum(usd), max(momento),"
-        " (SELECT count(DISTINCT f.numero_factura) FROM lineas AS f WHERE f.ubicacion_id = lineas.ubicacion_id)"
-        " FROM lineas WHERE hora IS NOT NULL GROUP BY ubicacion_id, media",
+        # Invoice by invoice first: an invoice is made out at one moment.
+        "WITH facturas AS (SELECT ubicacion_id, numero_factura, TRY_CAST(any_value(hora) AS TIME) AS hora,"
+        "  sum(TRY_CAST(venta_total AS DOUBLE)) AS usd FROM ventas_raw WHERE fecha = ? GROUP BY ALL)"
+        " SELECT ubicacion_id, hour(hora) * 2 + minute(hora) // 30 AS media, sum(usd), count(*)"
+        " FROM facturas WHERE hora IS NOT NULL GROUP BY ALL",
         [str(fecha)],
     ).fetchall()
     usd: dict[str, list[float]] = {}
     facturas: dict[str, int] = {}
-    ultima: dict[str, datetime | None] = {}
-    for tienda, media, suma, momento, cuantas in rows:
+    for tienda, media, suma, cuantas in rows:
         usd.setdefault(tienda, [0.0] * MEDIAS_HORAS)[int(media)] = float(suma or 0)
-        facturas[tienda] = int(cuantas)
-        ultima[tienda] = max((m for m in (momento, ultima.get(tienda)) if m is not None), default=None)
-    return {tienda: Dia(tuple(valores), facturas[tienda], ultima[tienda]) for tienda, valores in usd.items()}
+        facturas[tienda] = facturas.get(tienda, 0) + int(cuantas)
+    return {tienda: Dia(tuple(valores), facturas[tienda]) for tienda, valores in usd.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +193,10 @@ def dias_sin_certificar(
     """Store to the days among the last full `dias` that have sales and no certificate in force, newest first."""
     desde = hoy - timedelta(days=dias)
     rows = con.execute(
-        "SELECT DISTINCT v.ubicacion_id, CAST(v.fecha AS DATE) AS dia FROM ventas_raw AS v"
-        " ANTI JOIN (SELECT ubicacion_id, fecha AS dia FROM dias_certificados WHERE reabierto IS NULL) AS c"
-        " ON c.ubicacion_id = v.ubicacion_id AND c.dia = CAST(v.fecha AS DATE)"
-        " WHERE v.fecha >= ? AND v.fecha < ? ORDER BY dia DESC",
+        "WITH dias AS (SELECT DISTINCT ubicacion_id, fecha FROM ventas_raw WHERE fecha >= ? AND fecha < ?)"
+        " SELECT d.ubicacion_id, CAST(d.fecha AS DATE) AS dia FROM dias AS d ANTI JOIN"
+        " (SELECT ubicacion_id, fecha FROM dias_certificados WHERE reabierto IS NULL) AS c"
+        " ON c.ubicacion_id = d.ubicacion_id AND c.fecha = CAST(d.fecha AS DATE) ORDER BY dia DESC",
         [str(desde), str(hoy)],
     ).fetchall()
     return {id_: tuple(dia for tienda, dia in rows if tienda == id_) for id_ in tiendas}

@@ -5,7 +5,8 @@ takes nothing for ten seconds is dropped by the server (web/server.py); nobody w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import aclosing
 from typing import Generic, TypeVar
 
 import structlog
@@ -66,7 +67,7 @@ class Hub(Generic[S, K]):
             )
         return _Stream(self._events(kind))
 
-    async def _events(self, kind: K) -> AsyncIterator[str]:
+    async def _events(self, kind: K) -> AsyncGenerator[str, None]:
         """Texts to send, from the newest state on, until the end of the hub."""
         listener = asyncio.Event()
         self._listeners.add(listener)
@@ -125,18 +126,15 @@ class _Stream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[str]) -> None:
+    def __init__(self, events: AsyncGenerator[str, None]) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until there is nothing more, or nobody."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        sending = asyncio.create_task(self._send(send))
+        first = await anext(self._events)  # without a pause: from here on it is one of the listeners
+        sending = asyncio.create_task(self._send(send, first, only_head=scope["method"] == "HEAD"))
         gone = asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,12 +147,14 @@ class _Stream(Response):
             sending.result()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send(self, send: Send) -> None:
-        try:
+    async def _send(self, send: Send, first: str, *, only_head: bool) -> None:
+        async with aclosing(self._events):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if only_head:
+                return
+            await send({"type": "http.response.body", "body": first.encode(), "more_body": True})
             async for text in self._events:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-        finally:
-            await self._events.aclose()  # type: ignore[attr-defined] # an async generator's
 
 
 async def _gone(receive: Receive) -> None:

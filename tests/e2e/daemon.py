@@ -28,6 +28,13 @@ class Answer:
         return json.loads(self.body)
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """A redirection is an answer."""
+
+
 class Daemon:
     """`klk-daemon run`, listening."""
 
@@ -41,7 +48,15 @@ class Daemon:
         """What lets orders pass."""
         return (self.instalacion.state / "token").read_text(encoding="ascii")
 
-    def ask(self, path: str, *, body: str | None = None, method: str | None = None, **headers: str) -> Answer:
+    def ask(
+        self,
+        path: str,
+        *,
+        body: str | None = None,
+        method: str | None = None,
+        redirects: bool = True,
+        **headers: str,
+    ) -> Answer:
         """One request; header names are written with underscores."""
         request = urllib.request.Request(
             self.url + path,
@@ -50,7 +65,8 @@ class Daemon:
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            opener = urllib.request.build_opener(*([] if redirects else [_Stay]))
+            with opener.open(request, timeout=30) as response:
                 return Answer(response.status, dict(response.headers), response.read().decode())
         except urllib.error.HTTPError as e:
             return Answer(e.code, dict(e.headers), e.read().decode())

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from klk_daemon.warehouse.panel import MEDIAS_HORAS, Dia
+from klk_daemon.web.dashboard.textos import Textos
 
 ANCHO, ALTO = 1000.0, 100.0
 # Half hours at both ends that sell less than this share of the best one are left out: the night's trickle.
-MIGAJA = 0.05
+MIGAJA = 0.1
 # The least that is shown, as half hours: 08:00 to 20:00.
 TEMPRANO, TARDE = 16, 40
 # The hours under the chart stand so many half hours apart.
@@ -34,6 +35,10 @@ class Barra:
     antes: float
     ahora: bool
 
+    def texto(self, t: Textos) -> str:
+        """What it says."""
+        return t("barra", desde=self.desde, hasta=self.hasta, hoy=t.numero(self.hoy, 2), antes=t.numero(self.antes, 2))
+
 
 @dataclass(frozen=True, slots=True)
 class Grafico:
@@ -43,10 +48,22 @@ class Grafico:
     horas: Sequence[str]
     tope: float
 
+    def reposo(self, t: Textos) -> str:
+        """What stands under it while no bar is pointed at: the best half hour of today."""
+        mejor = max(self.barras, key=lambda b: b.hoy)
+        return t("mejor", barra=mejor.texto(t)) if mejor.hoy > 0 else t("sin_ventas")
 
-def grafico(hoy: Dia, antes: Dia, ahora: datetime) -> Grafico:
-    """The chart of a store's day beside that of a week ago. `ahora` is naive local time."""
-    primera, ultima = _rango(hoy.usd, antes.usd)
+
+def grafico(hoy: Dia, antes: Dia, ahora: datetime, entre: tuple[int, int]) -> Grafico:
+    """The chart of a store's day beside that of a week ago.
+
+    Args:
+        hoy: today.
+        antes: a week ago.
+        ahora: naive local time.
+        entre: the half hours to show, see `rango`.
+    """
+    primera, ultima = entre
     tope = max((*hoy.usd, *antes.usd, 1.0))
     paso = ANCHO / (ultima - primera)
     en_curso = ahora.hour * 2 + ahora.minute // 30
@@ -86,9 +103,9 @@ def contra(hoy: Dia, antes: Dia, hasta: datetime | None) -> float | None:
     return None if entonces <= 0 else sum(hoy.usd) / entonces - 1
 
 
-def _rango(*series: Sequence[float]) -> tuple[int, int]:
-    """The half hours to show, a whole number of `MARCA` of them."""
-    juntas = [max(serie[n] for serie in series) for n in range(MEDIAS_HORAS)]
+def rango(dias: Sequence[Dia]) -> tuple[int, int]:
+    """The half hours in which the stores sell, taken together; a whole number of `MARCA` of them."""
+    juntas = [sum(dia.usd[n] for dia in dias) for n in range(MEDIAS_HORAS)]
     buenas = [n for n, usd in enumerate(juntas) if usd > max(juntas) * MIGAJA]
     primera = min([TEMPRANO, *buenas]) // MARCA * MARCA
     ultima = -(-(max([TARDE - 1, *buenas]) + 1) // MARCA) * MARCA

@@ -108,7 +108,6 @@ FRASES: Mapping[str, tuple[str, str]] = {
     "que_ventas": ("cada línea vendida, una vez", "every line sold, once"),
     "que_conciliacion": ("los días pasados, iguales a KLK", "past days made equal to KLK"),
     "proxima": ("Próxima", "Next"),
-    "en": ("en", "in"),
     "ultima": ("Última", "Last"),
     "ultimo_exito": ("Último éxito", "Last success"),
     "sin_corridas": ("Todavía ninguna corrida.", "No runs yet."),
@@ -148,6 +147,7 @@ FRASES: Mapping[str, tuple[str, str]] = {
         "{cuando} · {estado} · {extraidos} leídas, {cargados} nuevas o cambiadas · {duracion} s",
         "{cuando} · {estado} · {extraidos} read, {cargados} new or changed · {duracion} s",
     ),
+    "cambios": ("{n} cambios", "{n} changes"),
     "lectura_falla": ("falló {tiendas}", "{tiendas} failed"),
     "lectura_apartadas": ("{n} apartadas", "{n} put aside"),
     # Sales.
@@ -165,6 +165,7 @@ FRASES: Mapping[str, tuple[str, str]] = {
         "{desde}–{hasta} · hoy US$ {hoy} · hace una semana US$ {antes}",
         "{desde}–{hasta} · today US$ {hoy} · a week ago US$ {antes}",
     ),
+    "mejor": ("La mejor: {barra}", "The best: {barra}"),
     "grafico": ("Ventas de {tienda} por media hora", "Sales of {tienda} by half hour"),
     "sin_ventas": ("Hoy, todavía ninguna.", "None yet today."),
     # Stock.
@@ -173,7 +174,6 @@ FRASES: Mapping[str, tuple[str, str]] = {
     "articulos": ("Artículos", "Articles"),
     "negativos": ("Negativos", "Negative"),
     "cambios_hora": ("Cambios en la última hora", "Changes in the last hour"),
-    "valor": ("Valor US$", "Value US$"),
     "leido": ("Leído", "Read"),
     "sin_existencias": ("Todavía ninguna.", "None yet."),
     # Quality.
@@ -212,7 +212,6 @@ FRASES: Mapping[str, tuple[str, str]] = {
     "leidas": ("Leídas", "Read"),
     "cargadas": ("Nuevas o cambiadas", "New or changed"),
     "eliminadas": ("Eliminadas", "Deleted"),
-    "error": ("Error", "Error"),
     "bitacora": ("Bitácora", "Log"),
     "hora": ("Hora", "Time"),
     "nivel": ("Nivel", "Level"),

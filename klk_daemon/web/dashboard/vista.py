@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from klk_daemon.domain import Job
 from klk_daemon.warehouse.panel import MEDIAS_HORAS, Dia
 from klk_daemon.web.dashboard import recursos
-from klk_daemon.web.dashboard.graficos import Grafico, contra, grafico
+from klk_daemon.web.dashboard.graficos import Grafico, contra, grafico, rango
 from klk_daemon.web.dashboard.panel import CORRIDAS, Celda, Corrida, DetalleCorrida, Panel, Tienda
 from klk_daemon.web.dashboard.respuesta import respuesta
 from klk_daemon.web.dashboard.textos import EN, ES, Textos
@@ -28,7 +28,7 @@ PARTES: Mapping[str, Sequence[str]] = {
     "tienda": ("respuesta", "progreso", "tienda", "ventas", "existencias", "corridas", "revisar", "pie"),
     "corrida": ("corrida", "bitacora", "pie"),
 }
-MOSTRADAS = 20
+MOSTRADAS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,12 @@ class Vista:
     def _ventas(self, titulo: str, id_: str | None, hoy: Dia, antes: Dia, marca: datetime | None) -> Ventas:
         ahora = self.panel.leido or self.panel.ahora
         de_hoy = marca if marca is not None and marca.date() == ahora.date() else None
-        return Ventas(titulo, id_, hoy, antes, grafico(hoy, antes, ahora), contra(hoy, antes, de_hoy))
+        return Ventas(titulo, id_, hoy, antes, grafico(hoy, antes, ahora, self._rango), contra(hoy, antes, de_hoy))
+
+    @property
+    def _rango(self) -> tuple[int, int]:
+        """The hours of all charts: those in which the stores together sell."""
+        return rango([dia for t in self.panel.tiendas for dia in (t.hoy, t.hace_una_semana)])
 
     def corridas_de(self, tienda: Tienda) -> Sequence[Corrida]:
         """The newest runs that a store took part in, newest first."""
