@@ -48,16 +48,8 @@ class Daemon:
         """What lets orders pass."""
         return (self.instalacion.state / "token").read_text(encoding="ascii")
 
-    def ask(
-        self,
-        path: str,
-        *,
-        body: str | None = None,
-        method: str | None = None,
-        redirects: bool = True,
-        **headers: str,
-    ) -> Answer:
-        """One request; header names are written with underscores."""
+    def ask(self, path: str, *, body: str | None = None, method: str | None = None, **headers: str) -> Answer:
+        """One request; header names are written with underscores. A redirection is an answer."""
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else body.encode(),
@@ -65,8 +57,7 @@ class Daemon:
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
-            opener = urllib.request.build_opener(*([] if redirects else [_Stay]))
-            with opener.open(request, timeout=30) as response:
+            with urllib.request.build_opener(_Stay).open(request, timeout=30) as response:
                 return Answer(response.status, dict(response.headers), response.read().decode())
         except urllib.error.HTTPError as e:
             return Answer(e.code, dict(e.headers), e.read().decode())

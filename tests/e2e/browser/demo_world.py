@@ -22,7 +22,8 @@ from klk_daemon.settings import load
 from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla
 from klk_daemon.web import app as web
 from klk_daemon.web import server
-from tests.e2e.installation import bloque, tienda_id
+
+from ..installation import bloque, tienda_id
 
 ZONA = ZoneInfo("America/Caracas")
 HOY = datetime(2025, 11, 18, 14, 52, 20, tzinfo=ZONA)

@@ -73,4 +73,4 @@ async def _get(chain: Demo, path: str, *, post: bool = False) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(Path(argument) for argument in sys.argv[1:] or [DOCS])))
+    asyncio.run(main(*(Path(argument) for argument in sys.argv[1:] or [str(DOCS)])))
