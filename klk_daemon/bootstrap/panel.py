@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 # How long a page waits for the database before it shows what was read last.
 PATIENCE_S = 0.5
+# With nothing to show yet it is worth waiting longer.
+FIRST_S = 2.5
 # After which a read that waits for another process is told of.
 HELD = timedelta(seconds=2)
 # What is counted over a moving time is looked at again, changed database or not.
@@ -193,13 +195,13 @@ class Lector:
         self._motivo = ""
 
     async def panel(self) -> Panel:
-        """The panel as it is now, within half a second; see `Panel.sin_leer`."""
+        """The panel as it is now, within half a second (the first one within three); see `Panel.sin_leer`."""
         app = self._app()
         await self._al_dia(app)
         now = self._clock()
         leido = self._leido or Leido(report.nothing_held(app))
         panel = armar(app, leido, now, self._marcha.en_curso)
-        if self._desde is None or (not self._motivo and now - self._desde < HELD and self._leido is not None):
+        if self._desde is None or (not self._motivo and now - self._desde < HELD):
             return panel
         return replace(panel, sin_leer=self._motivo or "ocupada", sin_leer_desde=local(self._desde, app.zona))
 
@@ -210,7 +212,7 @@ class Lector:
                 return
             self._leyendo = asyncio.create_task(self._leer(app, sello), name="panel")
         task = self._leyendo
-        await asyncio.wait({task}, timeout=PATIENCE_S)
+        await asyncio.wait({task}, timeout=FIRST_S if self._leido is None else PATIENCE_S)
         if task.done():
             if self._leyendo is task:
                 self._leyendo = None
@@ -239,4 +241,4 @@ class Lector:
         path = app.database.path
         estado = path.stat() if path.exists() else None
         archivo = (estado.st_mtime_ns, estado.st_size) if estado else None
-        return id(app), archivo, self._marcha.pasos, dia, int(now.timestamp() // AGAIN.total_seconds())
+        return app, archivo, self._marcha.pasos, dia, int(now.timestamp() // AGAIN.total_seconds())

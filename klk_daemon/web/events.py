@@ -16,6 +16,8 @@ from starlette.types import Receive, Scope, Send
 log = structlog.get_logger()
 
 MOST_LISTENERS = 100
+# Each kind of listener costs a text of its own whenever the state changes.
+MOST_KINDS = 24
 RETRY_AFTER_S = 10
 # How often the state is looked at when nothing is heard of: staleness and pauses come with time alone.
 TICK_S = 1.0
@@ -40,7 +42,7 @@ class Hub(Generic[S, K]):
         self._state = state
         self._render = render
         self._changed = asyncio.Event()
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[asyncio.Event, K] = {}
         self._watch: asyncio.Task[None] | None = None
         self._version = 0
         self._current: S | None = None
@@ -59,9 +61,10 @@ class Hub(Generic[S, K]):
 
     def response(self, kind: K) -> Response:
         """The stream for one more listener; 503 where there are too many."""
-        if self._closed or len(self._listeners) >= MOST_LISTENERS:
+        kinds = {*self._listeners.values(), kind}
+        if self._closed or len(self._listeners) >= MOST_LISTENERS or len(kinds) > MOST_KINDS:
             return JSONResponse(
-                {"error": f"{MOST_LISTENERS} listeners are all that are served; try again later"},
+                {"error": f"{MOST_LISTENERS} listeners, of {MOST_KINDS} pages, are all that are served; try later"},
                 status_code=503,
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
@@ -70,7 +73,7 @@ class Hub(Generic[S, K]):
     async def _events(self, kind: K) -> AsyncGenerator[str, None]:
         """Texts to send, from the newest state on, until the end of the hub."""
         listener = asyncio.Event()
-        self._listeners.add(listener)
+        self._listeners[listener] = kind
         if self._watch is None:
             self._watch = asyncio.create_task(self._look(), name="events")
         seen = 0
@@ -87,7 +90,7 @@ class Hub(Generic[S, K]):
                 except TimeoutError:
                     yield ": vivo\n\n"
         finally:
-            self._listeners.discard(listener)
+            del self._listeners[listener]
             if not self._listeners and self._watch is not None:
                 self._watch.cancel()
                 self._watch, self._current, self._version = None, None, 0

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from klk_daemon.web import events
-from klk_daemon.web.events import MOST_LISTENERS, Hub, event
+from klk_daemon.web.events import MOST_KINDS, MOST_LISTENERS, Hub, event
 
 
 class State:
@@ -112,6 +112,16 @@ async def test_their_number_is_bounded(hub: Hub[int, str]) -> None:
     for stream in streams:
         assert [text async for text in stream if text.startswith("retry")] == []
     assert hub.response("a").status_code == 503
+
+
+async def test_the_number_of_pages_is_bounded(hub: Hub[int, str]) -> None:
+    """Each costs a text whenever the state changes: one page too many is refused, one that is listened to is not."""
+    streams = [hub._events(f"page {n}") for n in range(MOST_KINDS)]
+    await asyncio.gather(*(anext(stream) for stream in streams))
+    assert hub.response("another").status_code == 503
+    assert hub.response("page 0").status_code == 200
+    for stream in streams:
+        await stream.aclose()
 
 
 async def test_a_bug_in_the_state_ends_no_stream(hub: Hub[int, str], state: State) -> None:

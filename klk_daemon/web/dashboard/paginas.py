@@ -1,5 +1,6 @@
 """The dashboard's addresses: pages, their events, static files, and the way in."""
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Tablero:
         pagina = await self._vista(request.url.path, await self._datos.panel(), t, sesion=sesion)
         if isinstance(pagina, str):
             return _html(vista.aviso(t, t("no_hay"), pagina), 404)
-        return _html(pagina.render())
+        return _html(await asyncio.to_thread(pagina.render))
 
     async def _vista(self, ruta: str, panel: Panel, t: Textos, *, sesion: bool) -> Vista | str:
         """A page, or why there is none."""
@@ -111,7 +112,7 @@ class Tablero:
             return event("estado", _json(resumen(panel)))
         t = Textos(oyente.idioma)
         pagina = await self._vista(oyente.ruta, panel, t, sesion=oyente.sesion)
-        partes = {} if isinstance(pagina, str) else pagina.partes()
+        partes = {} if isinstance(pagina, str) else await asyncio.to_thread(pagina.partes)
         return event("partes", _json({"edicion": recursos.edicion(), "sesion": oyente.sesion, "partes": partes}))
 
     async def _entrar(self, request: Request) -> Response:

@@ -76,6 +76,8 @@ function conectar() {
     vivo.dataset.estado = "vivo";
     poner(vivo, d.tVivo);
     for (const [parte, html] of Object.entries(datos.partes)) cambiar(parte, html);
+    const frase = document.querySelector(".frase");
+    if (frase) poner(document.getElementById("anuncio"), frase.textContent.trim());
     tictac();
   });
   fuente.addEventListener("error", () => {
