@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,15 @@ def test_no_daemon_to_ask(instalacion: Instalacion) -> None:
     with instalacion.start("run"):
         wait_for(lambda: bool(instalacion.of("daemon_iniciado")), "the daemon runs")
         assert "http.enabled = true" in instalacion.run("dashboard", code=1).err
+
+
+def test_open(daemon: Daemon, tmp_path: Path) -> None:
+    """`--open` hands the link to the browser of this desktop, too."""
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n', encoding="utf-8")
+    browser.chmod(0o755)
+    printed = daemon.instalacion.run("dashboard", "--open", code=0, env={"BROWSER": f"{browser} %s"}).out
+    assert (tmp_path / "opened").read_text(encoding="utf-8") == printed
 
 
 def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:

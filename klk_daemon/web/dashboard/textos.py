@@ -153,12 +153,12 @@ FRASES: Mapping[str, tuple[str, str]] = {
     # Sales.
     "ventas_hoy": ("Ventas de hoy", "Today's sales"),
     "ventas_nota": (
-        "US$ por media hora; en gris, el mismo día de la semana pasada.",
-        "US$ by half hour; in grey, the same weekday last week.",
+        "US$ por media hora",
+        "US$ by half hour",
     ),
     "total_tiendas": ("{n} tiendas juntas", "{n} stores together"),
     "hoy": ("Hoy", "Today"),
-    "hace_una_semana": ("Hace una semana", "A week ago"),
+    "hace_una_semana": ("El mismo día, hace una semana", "The same weekday, a week ago"),
     "contra": ("{signo}{por_ciento} % que hace una semana a esta hora", "{signo}{por_ciento} % on a week ago by now"),
     "facturas": ("{n} facturas", "{n} invoices"),
     "barra": (

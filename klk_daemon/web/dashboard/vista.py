@@ -136,6 +136,10 @@ class Vista:
         tienda = self.panel.tienda(id_)
         return tienda.nombre if tienda else id_
 
+    def nombres(self, ids: Sequence[str]) -> str:
+        """Stores' names, as a list in words."""
+        return self.t.lista([self.nombre(id_) for id_ in ids])
+
     def vacias(self, corridas: Sequence[Corrida]) -> range:
         """The cells of a strip that have no run yet."""
         return range(CORRIDAS - len(corridas))
@@ -156,7 +160,7 @@ class Vista:
         if corrida.rechazados:
             partes.append(t("lectura_apartadas", n=t.numero(corrida.rechazados)))
         if corrida.fallidas:
-            partes.append(t("lectura_falla", tiendas=t.lista([self.nombre(p.tienda) for p in corrida.fallidas])))
+            partes.append(t("lectura_falla", tiendas=self.nombres([p.tienda for p in corrida.fallidas])))
         return " · ".join(partes)
 
     def estado(self, celda: Celda) -> str:

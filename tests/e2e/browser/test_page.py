@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from klk_daemon.simulator import Falla, Simulador, TipoFalla
+from klk_daemon.simulator import Falla, Latencia, Simulador, TipoFalla
 
 from ..daemon import Daemon, running
 from ..installation import BOSQUE, PERIFERICO, Instalacion
@@ -57,8 +57,11 @@ def test_a_store_turns_red_and_green_again(visit: Visit, daemon: Daemon, klk: Si
     assert page.evaluate("document.body.dataset.loaded") == "once"
 
 
-def test_run_now_with_the_link_alone(visit: Visit, daemon: Daemon) -> None:
-    """Without a session the buttons are off, say why, and an order is 401; with the link they run, pause and resume."""
+def test_run_now_with_the_link_alone(visit: Visit, daemon: Daemon, klk: Simulador) -> None:
+    """Without a session the buttons are off, say why, and an order is 401; with the link they run, pause and resume.
+
+    A run under way has a progress bar, which goes when it ends; a link that was used opens nothing.
+    """
     visit.open()
     page = visit.page
     button = page.get_by_role("button", name="Correr ahora").first
@@ -72,8 +75,12 @@ def test_run_now_with_the_link_alone(visit: Visit, daemon: Daemon) -> None:
     assert page.url == f"{daemon.url}/"
     assert [c["httpOnly"] and c["sameSite"] for c in page.context.cookies()] == ["Strict"]
     before = daemon.ask("/api/runs").json[0]["run_id"]
+    klk.latencia = Latencia(0.5)
     button.click()
     expect(page.locator("#aviso")).to_contain_text("Pedido: Inventario")
+    expect(page.get_by_role("progressbar", name="Inventario")).to_be_visible()
+    klk.latencia = Latencia()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(page.locator(f"#c-{before}")).not_to_have_attribute("tabindex", "0")
     assert daemon.ask("/api/runs").json[0]["run_id"] != before
     page.get_by_role("button", name="Pausar").nth(1).click()
@@ -108,8 +115,9 @@ def test_by_keyboard_alone(visit: Visit, daemon: Daemon) -> None:
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     cells = page.locator("#tira-inventario .celda")
+    before = cells.count()
     run(daemon)
-    expect(cells.nth(1)).to_be_visible()
+    expect(cells).to_have_count(before + 1)
     cells.last.focus()
     reading = page.locator("#lectura-inventario")
     expect(reading).to_contain_text("exitosa")
