@@ -159,7 +159,7 @@ def test_store_and_run(visit: Visit, daemon: Daemon) -> None:
 
 def test_it_says_when_it_is_not_connected(visit: Visit, instalacion: Instalacion) -> None:
     """While the daemon is away the page says since when; after its restart it is live again by itself."""
-    with running(instalacion) as daemon:
+    with running(instalacion, runs=0) as daemon:
         visit.url = daemon.url
         visit.open()
         daemon.stop()
