@@ -22,7 +22,7 @@ from klk_daemon.domain import Job
 from klk_daemon.errors import KlkError
 from klk_daemon.warehouse import panel as lecturas
 from klk_daemon.warehouse.panel import Almacen, Cuenta, Dia, Parte
-from klk_daemon.web.dashboard.panel import CORRIDAS, Celda, Corrida, Hueco, Panel, Progreso, Tienda, Trabajo
+from klk_daemon.web.dashboard.panel import CORRIDAS, OCUPADA, Celda, Corrida, Hueco, Panel, Progreso, Tienda, Trabajo
 from klk_daemon.windows import local
 
 log = structlog.get_logger()
@@ -170,7 +170,7 @@ def _celda(id_: str, job: Job, documento: Mapping[str, Any], corridas: Sequence[
         error_tipo=fallas[0].error_tipo if fallas else None,
         error=ultima["error"],
         run_id=propias[-1].run_id if propias else None,
-        cargados=propias[-1].cargados if propias else 0,
+        cambios=propias[-1].cargados + propias[-1].eliminados if propias else 0,
         atrasado=atrasado,
     )
 
@@ -203,7 +203,7 @@ class Lector:
         panel = armar(app, leido, now, self._marcha.en_curso)
         if self._desde is None or (not self._motivo and now - self._desde < HELD):
             return panel
-        return replace(panel, sin_leer=self._motivo or "ocupada", sin_leer_desde=local(self._desde, app.zona))
+        return replace(panel, sin_leer=self._motivo or OCUPADA, sin_leer_desde=local(self._desde, app.zona))
 
     async def _al_dia(self, app: App) -> None:
         if self._leyendo is None:

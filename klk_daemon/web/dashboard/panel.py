@@ -12,6 +12,8 @@ from klk_daemon.domain import Job
 from klk_daemon.warehouse.panel import Almacen, Cuenta, Dia, Parte
 
 CORRIDAS = 48
+# `Panel.sin_leer` while another process holds the database.
+OCUPADA = "ocupada"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Corrida:
     def cargados(self) -> int:
         """Rows that were new or changed."""
         return sum(p.cargados for p in self.partes)
+
+    @property
+    def eliminados(self) -> int:
+        """Rows that are gone."""
+        return sum(p.eliminados for p in self.partes)
 
     @property
     def rechazados(self) -> int:
@@ -74,7 +81,10 @@ class Trabajo:
 
 @dataclass(frozen=True, slots=True)
 class Celda:
-    """A job of a store: its newest ended run, its newest success, since when it fails, whether it is stale."""
+    """A job of a store: its newest ended run, its newest success, since when it fails, whether it is stale.
+
+    `cambios` are the rows that the run added, changed or deleted.
+    """
 
     estado: str | None = None
     inicio: datetime | None = None
@@ -84,7 +94,7 @@ class Celda:
     error_tipo: str | None = None
     error: str | None = None
     run_id: str | None = None
-    cargados: int = 0
+    cambios: int = 0
     atrasado: bool = False
 
 
@@ -123,7 +133,7 @@ class Panel:
     Attributes:
         ahora: the moment that it is true of.
         leido: when the database was read; None where it never was.
-        sin_leer: why what the database holds now could not be read; empty where it could.
+        sin_leer: why what the database holds now could not be read: `OCUPADA`, or an error; empty where it could.
         sin_leer_desde: since when.
         zona: the stores' time zone.
         version: this program's.

@@ -6,10 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from klk_daemon.domain import Job
-from klk_daemon.web.dashboard.panel import Celda, Panel, Tienda
+from klk_daemon.web.dashboard.panel import OCUPADA, Celda, Panel, Tienda
 from klk_daemon.web.dashboard.textos import Textos
 
-OCUPADA = "ocupada"
 DE_KLK = frozenset({"conexion", "timeout", "api_error", "respuesta_invalida"})
 
 

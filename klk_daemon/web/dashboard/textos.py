@@ -149,6 +149,7 @@ FRASES: Mapping[str, tuple[str, str]] = {
     ),
     "cambios": ("{n} cambios", "{n} changes"),
     "lectura_falla": ("falló {tiendas}", "{tiendas} failed"),
+    "lectura_eliminadas": ("{n} eliminadas", "{n} deleted"),
     "lectura_apartadas": ("{n} apartadas", "{n} put aside"),
     # Sales.
     "ventas_hoy": ("Ventas de hoy", "Today's sales"),

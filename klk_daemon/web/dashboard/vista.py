@@ -157,6 +157,8 @@ class Vista:
                 duracion=t.numero(corrida.duracion_s, 1),
             )
         ]
+        if corrida.eliminados:
+            partes.append(t("lectura_eliminadas", n=t.numero(corrida.eliminados)))
         if corrida.rechazados:
             partes.append(t("lectura_apartadas", n=t.numero(corrida.rechazados)))
         if corrida.fallidas:
