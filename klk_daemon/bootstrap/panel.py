@@ -5,6 +5,7 @@ state is shown, and how old it is. What time alone brings, such as staleness, is
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -197,26 +198,31 @@ class Lector:
     async def panel(self) -> Panel:
         """The panel as it is now, within half a second (the first one within three); see `Panel.sin_leer`."""
         app = self._app()
+        # Before the database is read: a run that ends meanwhile must not seem to have ended without a trace.
+        en_curso = self._marcha.en_curso
         await self._al_dia(app)
         now = self._clock()
         leido = self._leido or Leido(report.nothing_held(app))
-        panel = armar(app, leido, now, self._marcha.en_curso)
+        panel = armar(app, leido, now, en_curso)
         if self._desde is None or (not self._motivo and now - self._desde < HELD):
             return panel
         return replace(panel, sin_leer=self._motivo or OCUPADA, sin_leer_desde=local(self._desde, app.zona))
 
     async def _al_dia(self, app: App) -> None:
-        if self._leyendo is None:
-            sello = self._sello_de(app)
-            if sello == self._sello:
+        """Reads what is new, and waits for it as long as patience lasts; the reading goes on without us."""
+        until = time.monotonic() + (FIRST_S if self._leido is None else PATIENCE_S)
+        while self._leyendo is not None or self._sello_de(app) != self._sello:
+            if self._leyendo is None:
+                self._leyendo = asyncio.create_task(self._leer(app, self._sello_de(app)), name="panel")
+            task = self._leyendo
+            await asyncio.wait({task}, timeout=max(0.0, until - time.monotonic()))
+            if not task.done():
                 return
-            self._leyendo = asyncio.create_task(self._leer(app, sello), name="panel")
-        task = self._leyendo
-        await asyncio.wait({task}, timeout=FIRST_S if self._leido is None else PATIENCE_S)
-        if task.done():
             if self._leyendo is task:
                 self._leyendo = None
             task.result()
+            if self._motivo or time.monotonic() >= until:
+                return
 
     async def _leer(self, app: App, sello: object) -> None:
         now = self._clock()

@@ -52,7 +52,7 @@ def test_stale_without_a_failure() -> None:
 def test_the_first_run_is_no_fault() -> None:
     """While a new installation runs for the first time it is not red."""
     nueva = {job: Celda(atrasado=True) for job in (Job.INVENTARIO, Job.VENTAS)}
-    marcha = [Trabajo(job, en_curso=Progreso("r", job, AHORA, 3)) for job in Job]
+    marcha = [Trabajo(Job.INVENTARIO, en_curso=Progreso("r", Job.INVENTARIO, AHORA, 3)), Trabajo(Job.VENTAS)]
     answer = respuesta(panel(*(tienda(id_, celdas=nueva) for id_ in NOMBRES), trabajos=marcha), T)
     assert answer.nivel is Nivel.NUEVO
 

@@ -92,14 +92,17 @@ def _fallas(panel: Panel, tiendas: Sequence[Tienda], t: Textos) -> Iterator[Prob
 
 
 def _atrasos(panel: Panel, tiendas: Sequence[Tienda], t: Textos) -> Iterator[Problema]:
-    """Stores without a success for too long, though their last run did not fail; those that fail are told already."""
-    en_marcha = {trabajo.job for trabajo in panel.trabajos if trabajo.en_curso is not None}
+    """Stores without a success for too long, though their last run did not fail; those that fail are told already.
+
+    While a new installation runs for the first time, what has never run is not late.
+    """
+    en_marcha = any(trabajo.en_curso is not None for trabajo in panel.trabajos)
     por_jobs: dict[tuple[Job, ...], list[tuple[Tienda, datetime | None]]] = {}
     for tienda in tiendas:
         tarde = {
             job: celda.exito
             for _, job, celda in _celdas(panel, [tienda])
-            if celda.atrasado and celda.estado != "fallido" and not (celda.estado is None and job in en_marcha)
+            if celda.atrasado and celda.estado != "fallido" and not (celda.estado is None and en_marcha)
         }
         if tarde:
             exitos = [exito for exito in tarde.values() if exito is not None]
