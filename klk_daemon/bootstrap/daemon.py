@@ -14,13 +14,13 @@ from pathlib import Path
 import structlog
 from duckdb import DuckDBPyConnection
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap import textfile
 from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
 from klk_daemon.daemon.notify import Notifier
@@ -28,7 +28,6 @@ from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
-from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import jsonl, queries, schema
 from klk_daemon.web import app as web
@@ -91,7 +90,8 @@ class _Daemon:
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job), metrics.make_up(job)) for job in self._schedule.jobs}
         self._alertas = Alertas(lambda: self._app, clock, lambda tipo: metrics.alerts.labels(tipo).inc())
-        self._backend = Backend(lambda: self._app, metrics, clock, self._alertas.ended)
+        self._marcha = Marcha(clock)
+        self._backend = Backend(lambda: self._app, metrics, clock, self._marcha, self._alertas.ended)
 
     async def serve(self) -> None:
         opening = asyncio.create_task(self._opening())
@@ -117,7 +117,7 @@ class _Daemon:
                 notifier=self._notifier,
                 services={
                     "alertas": self._alertas.watch(),
-                    **({} if listening is None else {"http": server.serve(self._web(), listening)}),
+                    **({} if listening is None else {"http": self._serve_http(listening)}),
                 },
                 orders=self._backend.orders,
                 reload=self._reload,
@@ -148,9 +148,7 @@ class _Daemon:
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        resultado = await en_turno(
-            app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
-        )
+        resultado = await self._marcha.en_turno(app.trabajo(job), app.elegir(()), app.entorno, inventario_wait_s=wait_s)
         self._metrics.ended(resultado)
         self._backend.changed()
         self._alertas.ended(resultado)
@@ -234,12 +232,15 @@ class _Daemon:
         self._on_listen(url)
         return listening
 
-    def _web(self) -> ASGIApp:
+    async def _serve_http(self, listening: socket.socket) -> None:
         http = self._app.settings.http
-        return web.build(
+        app, tablero = web.build(
             self._backend,
             self._metrics.registry,
             token=token(self._app.state),
             host=http.host,
             allowed_hosts=http.allowed_hosts,
+            clock=self._clock,
         )
+        self._marcha.avisar(tablero.hub.changed)
+        await server.serve(app, listening, stopping=tablero.hub.close)

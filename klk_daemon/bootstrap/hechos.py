@@ -81,7 +81,7 @@ class Lector:
         reloj = local(now, app.zona)
 
         def read(con: DuckDBPyConnection) -> list[alert_facts.Historial]:
-            schema.ensure(con, reloj)
+            schema.ensure(con, reloj, keep=False)
             return alert_facts.historial(con, ids, reloj - LOOK_BACK)
 
         return [_par(h, app) for h in await _ask(app, read)]

@@ -36,6 +36,7 @@ COMMANDS = {
     "logs": "logs",
     "pause": "pause",
     "resume": "pause",
+    "dashboard": "dashboard",
     "check": "check",
     "tiendas": "tiendas",
     "service": "service",

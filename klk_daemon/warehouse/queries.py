@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado
+from klk_daemon.warehouse.staging import scalar
+
+NEAR = timedelta(days=3)
+LONG_AGO = "0001-01-01"
 
 
 def ultimos_inicios(con: DuckDBPyConnection) -> dict[str, datetime]:
@@ -47,13 +51,13 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
     row = con.execute(
         "SELECT (SELECT max(fecha_actualizacion) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT count(*) FROM stock_actual WHERE ubicacion_id = $id),"
-        " (SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = $id),"
         " (SELECT max(hasta_utc) FROM etl_marcas WHERE etl_tipo = 'ventas' AND ubicacion_id = $id),"
         " (SELECT min(fecha_inicio) FROM etl_ejecuciones WHERE ubicacion_id = $id)",
         {"id": ubicacion_id},
     ).fetchone()
-    assert row is not None  # five scalars are always one row
-    stock, articulos, venta, marca, primera = row
+    assert row is not None  # four scalars are always one row
+    stock, articulos, marca, primera = row
+    venta = _newest_sale(con, ubicacion_id, marca)
     corridas = con.execute(
         "SELECT etl_tipo, arg_max(estado, id), arg_max(fecha_inicio, id),"
         " max(fecha_fin) FILTER (estado = 'exitoso'), arg_max(COALESCE(error_tipo, ''), id),"
@@ -72,6 +76,20 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
             for job, estado, inicio, exito, tipo, error in corridas
         },
     )
+
+
+def _newest_sale(con: DuckDBPyConnection, ubicacion_id: str, marca: datetime | None) -> datetime | None:
+    """The newest line held: looked for in the days before the watermark first, not in a table of many million lines."""
+    newest = (
+        "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw"
+        " WHERE ubicacion_id = ? AND fecha >= ?"  # a date is text in a legacy file
+    )
+    limits = [str((marca - NEAR).date())] if marca is not None else []
+    for desde in (*limits, LONG_AGO):
+        if (venta := scalar(con, newest, [ubicacion_id, desde])) is not None:
+            found: datetime = venta
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True)
