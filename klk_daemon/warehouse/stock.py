@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.warehouse.staging import changed, count, scalar, stage
+from klk_daemon.warehouse.staging import changed, column_types, count, scalar, stage
 
 TIPOS = {
     "almacen_codigo": "VARCHAR",
@@ -91,23 +91,29 @@ def _revisar(con: DuckDBPyConnection, tienda: Tienda, almacen: str, articulos: i
 
 
 def _productos(con: DuckDBPyConnection, now: datetime) -> None:
-    """Brings the catalogue up to date."""
+    """Brings the catalogue up to date.
+
+    In a legacy file others refer to it by foreign keys, for which DuckDB lets no row be deleted, nor a key be
+    touched; and its prices have four decimals: one that does not fit is missing, and does not stop the store.
+    """
+    tipos = column_types(con, "productos")
+    precio, costo = (f"TRY_CAST(n.precio AS {tipos[c]})" for c in ("precio_venta", "costo_promedio"))
     distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)
     # KLK tells no cost: the price stands in, but never over a cost that another source wrote.
     con.execute(
-        f"UPDATE productos AS p SET {', '.join(f'{c} = n.{c}' for c in FICHA)}, precio_venta = n.precio,"
+        f"UPDATE productos AS p SET {', '.join(f'{c} = n.{c}' for c in FICHA)}, precio_venta = {precio},"
         " costo_promedio = CASE WHEN p.costo_promedio IS NULL OR p.costo_promedio IS NOT DISTINCT FROM p.precio_venta"
-        " THEN n.precio ELSE p.costo_promedio END, updated_at = ?"
+        f" THEN {costo} ELSE p.costo_promedio END, updated_at = ?"
         f" FROM lote AS n WHERE {ULTIMA} AND p.codigo = n.codigo_producto AND ({distinta}"
-        " OR p.precio_venta IS DISTINCT FROM n.precio)",
+        f" OR p.precio_venta IS DISTINCT FROM {precio})",
         [now],
     )
     con.execute(
         f"INSERT INTO productos (id, codigo, {', '.join(FICHA)}, costo_promedio, precio_venta, activo,"
         f" es_perecedero, created_at, updated_at) SELECT {PRODUCTO_ID}, codigo_producto, {', '.join(FICHA)},"
-        " precio, precio, true, false, $now, $now"
+        f" {costo}, {precio}, true, false, $now, $now"
         " FROM (SELECT *, sha1($dns || encode('producto_' || codigo_producto)) AS sha FROM lote AS n"
-        f"  WHERE {ULTIMA} AND NOT EXISTS (SELECT 1 FROM productos AS p WHERE p.codigo = n.codigo_producto))",
+        f"  WHERE {ULTIMA} AND NOT EXISTS (SELECT 1 FROM productos AS p WHERE p.codigo = n.codigo_producto)) AS n",
         {"now": now, "dns": uuid.NAMESPACE_DNS.bytes},
     )
 

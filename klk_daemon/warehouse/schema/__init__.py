@@ -1,6 +1,9 @@
 """The database's shape: numbered SQL files, applied in order, and the version that says which were."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import resources
 
 from duckdb import DuckDBPyConnection
@@ -8,12 +11,22 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import ConfigError, MigracionNecesaria
 
 SHARED_WITH_LEGACY = frozenset({"ubicaciones", "productos", "stock_actual", "ventas_raw", "etl_ejecuciones"})
+TABLA = re.compile(r"CREATE TABLE (\w+) \((.*?)\);", re.DOTALL)
+COLUMNA = re.compile(r"(\w+) (\w+(?:\(\d+, \d+\))?)(?:,|$)")
 
 
 def migrations() -> list[tuple[int, str]]:
     """Version and SQL of every step, in order."""
     files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
     return sorted((int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in files)
+
+
+@cache
+def iniciales() -> Mapping[str, Mapping[str, str]]:
+    """The tables of the first step: each one's columns and their types, as a new installation has them."""
+    _, sql = migrations()[0]
+    sql = re.sub(r"--.*", "", sql)
+    return {nombre: dict(COLUMNA.findall(" ".join(cuerpo.split()))) for nombre, cuerpo in TABLA.findall(sql)}
 
 
 def ensure(con: DuckDBPyConnection, now: datetime) -> None:
