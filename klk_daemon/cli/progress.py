@@ -24,3 +24,19 @@ def bar(job: str, stores: int) -> Iterator[Callable[[str, str], None]]:
             progress.update(task, advance=1, description=f"{job} {tienda} {estado}")
 
         yield done
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[str], None]]:
+    """Steps of unknown length, one below the other with their times; yields what to call when one begins."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=None)
+
+        def tell(step: str) -> None:
+            nonlocal task
+            progress.update(task, total=1, completed=1)
+            task = progress.add_task(step, total=None)
+
+        yield tell
+        progress.update(task, total=1, completed=1)

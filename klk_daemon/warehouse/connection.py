@@ -83,10 +83,14 @@ class Database:
     Args:
         path: the file, made with its folder where it is missing.
         lock_timeout_s, memory_limit: see `configure`.
+        read_only: opens it beside other readers, and changes nothing.
     """
 
-    def __init__(self, path: Path, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+    def __init__(
+        self, path: Path, *, lock_timeout_s: float = 120, memory_limit: str = "512MB", read_only: bool = False
+    ) -> None:
         self.path = path
+        self._read_only = read_only
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[_Work[Any]] = deque()
         self._guard = threading.Lock()
@@ -195,9 +199,13 @@ class Database:
             ) from e
         while True:
             try:
-                return duckdb.connect(str(self.path), config=self._config)
+                return duckdb.connect(str(self.path), read_only=self._read_only, config=self._config)
             except duckdb.IOException as e:
-                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(self.path)) is not None:
+                if (
+                    not self._read_only
+                    and WAL_UNREADABLE.search(str(e))
+                    and (aside := apartar_wal(self.path)) is not None
+                ):
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):

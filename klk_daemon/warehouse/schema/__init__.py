@@ -11,6 +11,8 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import ConfigError, MigracionNecesaria
 
 SHARED_WITH_LEGACY = frozenset({"ubicaciones", "productos", "stock_actual", "ventas_raw", "etl_ejecuciones"})
+VERSION = "esquema_version"
+CREATE_VERSION = f"CREATE TABLE {VERSION} (version INTEGER, aplicada TIMESTAMP)"
 TABLA = re.compile(r"CREATE TABLE (\w+) \((.*?)\);", re.DOTALL)
 COLUMNA = re.compile(r"(\w+) (\w+(?:\(\d+, \d+\))?)(?:,|$)")
 
@@ -42,16 +44,15 @@ def ensure(con: DuckDBPyConnection, now: datetime) -> None:
     """
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
     version = 0
-    if "esquema_version" in tables:
-        row = con.execute("SELECT max(version) FROM esquema_version").fetchone()
-        version = row[0] if row and row[0] is not None else 0
+    if VERSION in tables:
+        version = aplicada(con)
     elif found := sorted(SHARED_WITH_LEGACY & tables):
         raise MigracionNecesaria(
             f"the database holds {', '.join(found)} of an older pipeline",
             hint="nothing was changed; `klk-daemon db plan` says what would be, `klk-daemon db migrate` does it",
         )
     else:
-        con.execute("CREATE TABLE esquema_version (version INTEGER, aplicada TIMESTAMP)")
+        con.execute(CREATE_VERSION)
     steps = migrations()
     newest = steps[-1][0]
     if version > newest:
@@ -62,4 +63,10 @@ def ensure(con: DuckDBPyConnection, now: datetime) -> None:
     for number, sql in steps:
         if number > version:
             con.execute(sql)
-            con.execute("INSERT INTO esquema_version VALUES (?, ?)", [number, now])
+            con.execute(f"INSERT INTO {VERSION} VALUES (?, ?)", [number, now])
+
+
+def aplicada(con: DuckDBPyConnection) -> int:
+    """The newest step that a database has, which has the table of them."""
+    row = con.execute(f"SELECT max(version) FROM {VERSION}").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
