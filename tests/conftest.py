@@ -99,6 +99,15 @@ def legado_vacio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def legado(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the older pipeline with products, stock and history, no sales, taken over; to be copied."""
+    path = tmp_path_factory.mktemp("legado") / "usada.db"
+    plantilla.crear(path)
+    plantilla.migrar(path)
+    return path
+
+
 @pytest.fixture(params=["nueva", "legado"])
 def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
     """A connection to a database without rows, for what runs inside a transaction: a new one, and a legacy one.

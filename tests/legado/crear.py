@@ -1,8 +1,8 @@
 """Makes a database of the older pipeline. Runs under DuckDB 1.0, by itself: `python crear.py FILE OPTIONS`.
 
 OPTIONS is JSON: `vacia` (without a row), `lineas` (how many synthetic lines), `reales` (a JSON file of rows for
-`ventas_raw`, all of text), `extra` (SQL to be run at the end). Prints what was made, as JSON: `meses`, a list of store, month, lines, copies, keys
-whose lines differ.
+`ventas_raw`, all of text), `extra` (SQL to be run at the end). Prints what was made, as JSON: `meses`, a list of store,
+month, lines, copies, keys whose lines differ.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-TEXT = (
+COLUMNS = (
     "numero_factura, ubicacion_id, ubicacion_nombre, linea, fecha, hora, fecha_hora_completa, ano, mes, dia, "
     "dia_semana, nombre_dia, nombre_mes, turno, periodo_dia, tipo_dia, codigo_transaccion, codigo_producto, "
     "descripcion_producto, marca_producto, modelo_producto, cuadrante_producto, presentacion_producto, "
@@ -21,7 +21,8 @@ TEXT = (
     "costo_total, venta_total, utilidad_bruta, margen_bruto_pct, impuesto_total, venta_sin_impuesto, "
     "es_peso_variable, producto_alta_rotacion, venta_alto_valor, tamano_transaccion, fecha_extraccion, "
     "fecha_transformacion, version_transformacion"
-).split(", ")  # noqa: SIM905 - as legacy-db.md has it
+)
+TEXT = COLUMNS.split(", ")
 TABLES = (
     """CREATE TABLE ubicaciones (
         id VARCHAR PRIMARY KEY, codigo VARCHAR UNIQUE NOT NULL, nombre VARCHAR NOT NULL, tipo VARCHAR NOT NULL,
@@ -85,11 +86,12 @@ ROWS = (
     """INSERT INTO productos (id, codigo, descripcion, costo_promedio, precio_venta, created_at, updated_at)
         SELECT 'viejo-' || i, lpad(CAST(i AS VARCHAR), 6, '0'), 'PRODUCTO ' || i, 1.5, 4, TIMESTAMP '2024-01-01',
         TIMESTAMP '2024-01-01' FROM range(1, 301) AS r(i)""",
-    # Of the two warehouses of tienda_01 one has overwritten the other.
+    # Of the two warehouses of tienda_01 one has overwritten the other; half of the articles are sold no more.
     """INSERT INTO stock_actual (ubicacion_id, producto_id, cantidad, valor_inventario, costo_promedio,
-        ultima_actualizacion, almacen_codigo) SELECT u.id, p.id, 5, 20, 4, TIMESTAMP '2025-11-17 12:00:00',
+        ultima_actualizacion, almacen_codigo) SELECT u.id, p.id, 5, 20, 4,
+        CASE WHEN p.codigo <= '000030' THEN TIMESTAMP '2025-10-17 12:00:00' ELSE TIMESTAMP '2025-03-01' END,
         CASE u.id WHEN 'tienda_01' THEN 'APP-PPF' WHEN 'tienda_08' THEN 'APP-TBQ' END
-        FROM ubicaciones AS u, productos AS p WHERE u.tipo = 'tienda' AND p.id <> 'viejo-9'""",
+        FROM ubicaciones AS u, productos AS p WHERE u.tipo = 'tienda' AND p.codigo <= '000060' AND p.id <> 'viejo-9'""",
     "INSERT INTO facturas SELECT i, 'tienda_01', i / 3 FROM range(100) AS r(i)",
     "INSERT INTO items_facturas SELECT i % 100, 'viejo-' || (i % 300 + 1), 1 FROM range(600) AS r(i)",
     "INSERT INTO movimientos_inventario SELECT i, 'viejo-' || (i % 300 + 1), -1 FROM range(600) AS r(i)",
