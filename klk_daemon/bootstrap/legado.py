@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -207,7 +208,7 @@ async def migrar(
         lock_timeout_s=settings.database.lock_timeout_s,
         memory_limit=settings.database.memory_limit,
     )
-    carpeta = examen.base.with_name(f"{examen.base.name}.respaldo-{now():%Y%m%dT%H%M%S}")
+    carpeta = _nueva(examen.base, now())
     try:
         hecha = await _migrar(db, carpeta, now=now(), decir=decir, freno=freno) if examen.hallazgos.legado else None
         meses = await _quitar(db, carpeta, decir, freno) if dedupe else []
@@ -256,6 +257,13 @@ async def _quitar(
             await asyncio.to_thread(guardado.unlink, missing_ok=True)
             raise
     return quitados
+
+
+def _nueva(base: Path, now: datetime) -> Path:
+    """A folder that is not there yet, for a backup."""
+    nombre = f"{base.name}.respaldo-{now:%Y%m%dT%H%M%S}"
+    posibles = (base.with_name(f"{nombre}-{n}" if n else nombre) for n in count())
+    return next(carpeta for carpeta in posibles if not carpeta.exists())
 
 
 def _limpiar(base: Path) -> None:

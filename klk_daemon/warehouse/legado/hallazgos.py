@@ -1,5 +1,6 @@
 """What a database holds: tables, their keys and indexes, who refers to whom, views. Only reads."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,11 +121,29 @@ def _tabla(con: DuckDBPyConnection, nombre: str, sql: str) -> Tabla:
 
 
 def _vistas(con: DuckDBPyConnection) -> list[Vista]:
-    """In the order in which they were made: one that reads another comes after it."""
     rows = con.execute(
-        f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {OWN} AND NOT temporary ORDER BY view_oid"
+        f"SELECT schema_name, view_name, sql FROM duckdb_views() WHERE {OWN} AND NOT temporary ORDER BY 1, 2"
     ).fetchall()
+    sqls = {nombre: sql for _, nombre, sql in rows}
+    orden = {nombre: n for n, nombre in enumerate(_en_orden(sqls))}
+    rows.sort(key=lambda row: orden[row[1]])
     return [_vista(con, f"{_citado(esquema)}.{_citado(nombre)}", sql) for esquema, nombre, sql in rows]
+
+
+def _en_orden(sqls: Mapping[str, str]) -> list[str]:
+    """Views so that each comes after those that it names: the catalogue has forgotten in which order they were made."""
+    nombran = {
+        nombre: {otra for otra in sqls if otra != nombre and re.search(rf"\b{re.escape(otra)}\b", sql, re.IGNORECASE)}
+        for nombre, sql in sqls.items()
+    }
+    orden: list[str] = []
+    while nombran:
+        # None is free where a name is no view's there, but a column's: then any order is as good.
+        libres = [n for n, otras in nombran.items() if otras.isdisjoint(nombran)] or list(nombran)
+        orden += libres
+        for nombre in libres:
+            del nombran[nombre]
+    return orden
 
 
 def _vista(con: DuckDBPyConnection, nombre: str, sql: str) -> Vista:
