@@ -6,7 +6,7 @@ from typing import Any
 
 from klk_daemon.bootstrap.legado import Examen, Informe, mib
 from klk_daemon.cli.text import table
-from klk_daemon.warehouse.legado.hallazgos import Tabla, Vista
+from klk_daemon.warehouse.legado.hallazgos import Tabla
 from klk_daemon.warehouse.legado.plan import REHACER, VENTAS
 
 MISSING = "there is no database at {} yet: nothing to do, the first run makes it (or see database.path)"
@@ -40,7 +40,7 @@ def document(examen: Examen) -> dict[str, Any]:
             }
             for t in hallado.tablas.values()
         ],
-        "vistas": [{"vista": _name(v), "tablas": sorted(v.tablas), "error": v.error or None} for v in hallado.vistas],
+        "vistas": [{"vista": v.titulo, "tablas": sorted(v.tablas), "error": v.error or None} for v in hallado.vistas],
         "ventas": {
             "lineas": sum(m.lineas for m in examen.meses),
             "duplicadas": examen.duplicadas,
@@ -61,7 +61,7 @@ def document(examen: Examen) -> dict[str, Any]:
             "columnas_nuevas": dict(que.agregadas) if legado else {},
             "tablas_nuevas": list(que.nuevas) if legado else [],
             "indices_que_se_quitan": list(que.indices) if legado else [],
-            "vistas_que_se_rehacen": [_name(v) for v in que.vistas] if legado else [],
+            "vistas_que_se_rehacen": [v.titulo for v in que.vistas] if legado else [],
         },
         "obstaculos": list(que.obstaculos) if legado else [],
         "estimacion": {
@@ -151,9 +151,9 @@ def _references(examen: Examen) -> Iterable[str]:
     if lines:
         yield "\n".join(["foreign keys", *lines])
     lines = [
-        f"  {_name(v)} reads {', '.join(sorted(v.tablas)) or 'no table'}"
+        f"  {v.titulo} reads {', '.join(sorted(v.tablas)) or 'no table'}"
         if not v.error
-        else f"  {_name(v)} cannot be read today, and stays as it is: {v.error}"
+        else f"  {v.titulo} cannot be read today, and stays as it is: {v.error}"
         for v in examen.hallazgos.vistas
     ]
     if lines:
@@ -201,7 +201,7 @@ def _changes(examen: Examen) -> Iterable[str]:
         lines.append(f"new tables: {', '.join(que.nuevas)}")
     lines += [f"the index {i} of {t} goes: it rejects updates that the daemon makes" for i, t in que.indices.items()]
     if que.vistas:
-        lines.append(f"made anew, with the columns that they have: {', '.join(map(_name, que.vistas))}")
+        lines.append(f"made anew, with the columns that they have: {', '.join(v.titulo for v in que.vistas)}")
     lines.append("every other table, view and row stays as it is; DuckDB 1.0 still opens the file")
     yield "\n".join(["`db migrate` does, all of it or nothing", *(f"  {line}" for line in lines)])
 
@@ -221,12 +221,6 @@ def _costs(examen: Examen, *, copies: bool = True) -> Iterable[str]:
             f" and {mib(quitar.respaldo)} for what is removed"
         )
     yield "\n".join(lines)
-
-
-def _name(vista: Vista) -> str:
-    """Without the schema that all are in, and without quotes where none are needed."""
-    nombre = vista.nombre.removeprefix('"main".')
-    return nombre.strip('"') if nombre[1:-1].isidentifier() else nombre
 
 
 def _time(seconds: float) -> str:

@@ -28,15 +28,8 @@ def bar(job: str, stores: int) -> Iterator[Callable[[str, str], None]]:
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[str], None]]:
-    """Steps of unknown length, one below the other with their times; yields what to call when one begins."""
+    """A line for steps of unknown length: the one under way, and the time since the first; yields what to call."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
-
-        def tell(step: str) -> None:
-            nonlocal task
-            progress.update(task, total=1, completed=1)
-            task = progress.add_task(step, total=None)
-
-        yield tell
-        progress.update(task, total=1, completed=1)
+        yield lambda step: progress.update(task, description=step, refresh=True)

@@ -243,6 +243,8 @@ def _translate(error: duckdb.Error, path: Path) -> CorridaError:
     hint = ""
     if "no space left" in lowered or "disk" in lowered:
         hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
+    elif "out of memory" in lowered:
+        hint = "raise database.memory_limit"
     elif "permission denied" in lowered or "read-only" in lowered:
         hint = "the user that klk-daemon runs as must be able to write the file and its folder"
     elif "not a valid duckdb database" in lowered:

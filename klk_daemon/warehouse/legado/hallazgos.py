@@ -59,6 +59,12 @@ class Vista:
     tablas: frozenset[str]
     error: str = ""
 
+    @property
+    def titulo(self) -> str:
+        """Its name for people: without the schema that all are in, and without quotes where none are needed."""
+        nombre = self.nombre.removeprefix('"main".')
+        return nombre.strip('"') if nombre[1:-1].isidentifier() else nombre
+
 
 @dataclass(frozen=True, slots=True)
 class Hallazgos:

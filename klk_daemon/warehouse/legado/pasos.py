@@ -73,7 +73,7 @@ def migrar(
     decir("adding the daemon's own tables")
     _completar(con, que, now)
     for vista in que.vistas:
-        decir(f"making the view {vista.nombre} anew")
+        decir(f"making the view {vista.titulo} anew")
         vistas.rehacer(con, vista)
     decir("writing it all to the file")
     antes = {nombre: tabla.filas for nombre, tabla in hallazgos.tablas.items()}

@@ -41,6 +41,6 @@ def rehacer(con: DuckDBPyConnection, vista: Vista) -> None:
 
 def _perdida(vista: Vista, why: str) -> ConfigError:
     return ConfigError(
-        f"the view {vista.nombre} would not survive: {why}",
+        f"the view {vista.titulo} would not survive: {why}",
         hint="nothing was changed; drop it, or change it, and make it anew after `db migrate`",
     )
