@@ -12,7 +12,7 @@ from typing import TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.errors import ConfigError, Interrumpido, KlkError
+from klk_daemon.errors import BaseFallida, ConfigError, Interrumpido, KlkError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse import schema
 from klk_daemon.warehouse.connection import Database
@@ -23,6 +23,7 @@ from klk_daemon.warehouse.legado.pasos import Migracion
 from klk_daemon.warehouse.legado.plan import Cambios, Estimacion
 
 T = TypeVar("T")
+UNCHANGED = "nothing was changed; the user that migrates must be able to write the database's folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,22 @@ class Informe:
 
 @dataclass(slots=True)
 class Freno:
-    """Ctrl-C: stops the query that runs; not a commit, which cannot be."""
+    """Ctrl-C: stops the query that runs, or the waiting for another program; not a commit, which cannot be.
+
+    Attributes:
+        tirado: whether it was pulled.
+        al_tirar: what else is to be done then.
+    """
 
     tirado: bool = False
+    al_tirar: Callable[[], None] | None = None
     _con: DuckDBPyConnection | None = field(default=None, repr=False)
 
     def tirar(self) -> None:
         """Stops as soon as can be; from any thread."""
         self.tirado = True
+        if self.al_tirar is not None:
+            self.al_tirar()
         if (con := self._con) is not None:
             con.interrupt()
 
@@ -208,6 +217,7 @@ async def migrar(
         lock_timeout_s=settings.database.lock_timeout_s,
         memory_limit=settings.database.memory_limit,
     )
+    freno.al_tirar = db.stop_waiting
     carpeta = _nueva(examen.base, now())
     try:
         hecha = await _migrar(db, carpeta, now=now(), decir=decir, freno=freno) if examen.hallazgos.legado else None
@@ -230,9 +240,11 @@ async def _migrar(
 
     try:
         return (await db.transaction(run)).value
-    except BaseException:
+    except BaseException as e:
         # Rolled back: what was set aside is what is there.
         shutil.rmtree(carpeta, ignore_errors=True)
+        if isinstance(e, OSError):
+            raise BaseFallida(f"the backup {carpeta} cannot be written: {e.strerror}", hint=UNCHANGED) from e
         raise
 
 

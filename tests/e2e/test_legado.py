@@ -141,7 +141,8 @@ def _read(terminal: int) -> bytes:
 @pytest.fixture
 def grande(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Instalacion, list[list[Any]]]]:
     """So many lines of the past; of two stores also those of yesterday and today, which are there twice."""
-    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
+    # More articles than there are old products.
+    with simulador_en_hilo(Mundo(articulos=400, lineas_por_dia=400)) as simulador:
         instalacion = Instalacion(tmp_path, simulador.mundo, simulador.url, {"ventas.max_catchup_days": 3})
         mundo = simulador.mundo
         desde, hasta = mundo.dia(ayer(mundo))[0], mundo.now() - timedelta(hours=2)

@@ -1,6 +1,8 @@
 """Stock, catalogue, stores and ledger of a legacy file, whose keys and foreign keys reject legal updates."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
+from legado import plantilla
 from wire_rows import articulo, cuerpo_articulos
 
 from klk_daemon.domain import Conteo, Job, Tienda
@@ -78,6 +81,47 @@ def test_what_the_old_pipeline_left_behind_is_no_snapshot(con: DuckDBPyConnectio
     with pytest.raises(SnapshotSospechoso, match="29 are held"):
         cargar(con, bosque, {"APP-TBQ": range(1, 15)})
     assert cargar(con, bosque, {"APP-TBQ": range(1, 16)}).extraidos == 15
+
+
+COMMIT_AND_DIE = """
+import os, sys
+from datetime import datetime
+import duckdb
+from klk_daemon.domain import Tienda
+from klk_daemon.warehouse import ejecuciones, stock
+from klk_daemon.warehouse.connection import CONFIG
+n, now = int(sys.argv[2]), datetime(2025, 11, 17, 12, 30)
+tienda = Tienda("tienda_08", f"BOSQUE {n}", "SUC002", ("APP-TBQ",))
+ficha = dict.fromkeys(("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca"), f"x{n}")
+filas = [
+    {**ficha, "almacen_codigo": "APP-TBQ", "codigo_producto": f"{i:06}", "precio": n, "cantidad": n}
+    for i in range(1, 301 + n)
+]
+con = duckdb.connect(sys.argv[1], config=CONFIG)
+con.execute("BEGIN")
+ejecuciones.anotar_tiendas(con, [tienda], now)
+stock.cargar(con, tienda, {"APP-TBQ": filas}, min_ratio=0, now=now)
+con.execute("COMMIT")
+os._exit(9)
+"""
+
+
+def test_killed_after_a_commit(tmp_path: Path, legado: Path) -> None:
+    """The log is replayed into tables with the keys of DuckDB 1.0, again and again; 1.0 reads the file afterwards."""
+    path = Path(shutil.copyfile(legado, tmp_path / "viejo.db"))
+    for n in (1, 2, 3):
+        died = subprocess.run([sys.executable, "-c", COMMIT_AND_DIE, path, str(n)], check=False)
+        assert died.returncode == 9
+        assert path.with_name("viejo.db.wal").exists()
+        with duckdb.connect(str(path)) as con:
+            assert con.execute(
+                "SELECT count(*), count(DISTINCT codigo), count(*) FILTER (descripcion = ?) FROM productos", [f"x{n}"]
+            ).fetchone() == (300 + n, 300 + n, 300 + n)
+            with pytest.raises(duckdb.ConstraintException):
+                con.execute("INSERT INTO productos (id, codigo, descripcion) VALUES ('q', '000301', 'x')")
+    read = "SELECT count(*), count(DISTINCT codigo), min(descripcion), max(descripcion) FROM productos"
+    uno = "SELECT id FROM productos WHERE codigo = '000007'"
+    assert plantilla.leer_con_1(path, read, uno) == [[(303, 303, "x3", "x3")], [("viejo-7",)]]
 
 
 def test_stores_whose_code_is_anothers(con: DuckDBPyConnection, tiendas: tuple[Tienda, ...]) -> None:

@@ -75,7 +75,7 @@ def base(tmp_path: Path, cruda: tuple[Path, list[list[Any]]]) -> Path:
 
 def ajustes(base: Path, **otros: Any) -> Settings:
     """Settings for a database."""
-    return Settings(database={"path": str(base), "lock_timeout_s": 1, **otros})  # type: ignore[arg-type]
+    return Settings(database={"path": str(base)} | {"lock_timeout_s": 1} | otros)  # type: ignore[arg-type]
 
 
 def callado(_: str) -> None:
@@ -208,6 +208,18 @@ def test_the_shape_is_that_of_a_new_installation(base: Path, tmp_path: Path) -> 
     assert tomar(base).migracion is None
 
 
+def test_later_steps_of_the_schema_are_taken_at_once(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migrated file has every step that there is; those that come later find a table like a new installation's."""
+    pasos = schema.migrations()
+    segundo = "ALTER TABLE ventas_raw ADD COLUMN otra VARCHAR; ALTER TABLE stock_actual ADD COLUMN otra VARCHAR;"
+    monkeypatch.setattr(schema, "migrations", lambda: [*pasos, (900, segundo)])
+    tomar(base)
+    assert sql(base, "SELECT max(version) FROM esquema_version", "SELECT count(otra) FROM ventas_raw") == [
+        [(900,)],
+        [(0,)],
+    ]
+
+
 def test_copies_go_month_by_month_and_are_kept_aside(base: Path, cruda: tuple[Path, list[list[Any]]]) -> None:
     """Only exact copies, counted before and after; of each line the last copy stays; later as well as at once."""
     (newest,) = sql(base, "SELECT ubicacion_id, MAX(fecha_carga) FROM ventas_raw GROUP BY 1 ORDER BY 1")
@@ -237,8 +249,8 @@ def plan_nuevas(base: Path) -> list[str]:
     return [c[0] for c in columnas][viejas:]
 
 
-# Before a table is rebuilt, while columns are added, at the commit, between two months' copies.
-@pytest.mark.parametrize("paso", [5, 20, 33, 36])
+# Before a table is rebuilt, while columns are added, after the commit, between two months' copies.
+@pytest.mark.parametrize("paso", [5, 20, 34, 36])
 def test_killed_anywhere_and_repeated(base: Path, cruda: tuple[Path, list[list[Any]]], paso: int) -> None:
     """Killed with -9 the file is as it was, or migrated whole; the same again ends well, and nothing is lost."""
     antes = sql(base, *ANTES)
@@ -250,8 +262,13 @@ def test_killed_anywhere_and_repeated(base: Path, cruda: tuple[Path, list[list[A
         (tablas,) = sql(base, "SELECT table_name FROM duckdb_tables() WHERE table_name = 'esquema_version'")
         assert tablas == []
         assert sql(base, *ANTES) == antes
-    informe = tomar(base, dedupe=True)
-    assert sum(a - d for _, a, d in informe.meses) == sum(mes[3] for mes in cruda[1])
+    tomar(base, dedupe=True)
+    copias = sum(mes[3] for mes in cruda[1])
+    guardadas = f"read_parquet('{base.parent}/*.respaldo-*/duplicadas-*.parquet')"
+    assert sql(base, "SELECT count(*) FROM ventas_raw", f"SELECT count(*) FROM {guardadas}") == [
+        [(sum(mes[2] for mes in cruda[1]) - copias,)],
+        [(copias,)],
+    ]
     saltar = "v_ventas", "v por dia"
     assert [d for q, d in zip(ANTES, sql(base, *ANTES), strict=True) if not any(v in q for v in saltar)] == [
         a for q, a in zip(ANTES, antes, strict=True) if not any(v in q for v in saltar)
@@ -345,6 +362,27 @@ def test_a_broken_view_and_other_columns_stay(base: Path) -> None:
     assert sql(base, "SELECT sql FROM duckdb_views() WHERE view_name = 'rota'") == [
         [("CREATE VIEW rota AS SELECT a FROM efimera;",)]
     ]
+
+
+def test_ctrl_c_while_another_program_holds_the_file(base: Path) -> None:
+    """The waiting ends at once."""
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
+    freno = Freno()
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, base], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        examen = mirar(base)
+
+        async def esperar() -> None:
+            asyncio.get_running_loop().call_later(0.3, freno.tirar)
+            largo = ajustes(base, lock_timeout_s=60)
+            await migrar(largo, examen, dedupe=False, now=lambda: AHORA, decir=callado, freno=freno)
+
+        with pytest.raises(Interrumpido):
+            asyncio.run(asyncio.wait_for(esperar(), 20))
+        holder.communicate()
 
 
 def test_too_little_room_is_said_before_anything_is_done(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
