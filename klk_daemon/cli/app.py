@@ -39,6 +39,7 @@ COMMANDS = {
     "dashboard": "dashboard",
     "check": "check",
     "tiendas": "tiendas",
+    "db": "db",
     "service": "service",
     "alert": "alert",
     "config": "config",

@@ -92,10 +92,14 @@ class Database:
     Args:
         origen: where the tables lie.
         lock_timeout_s, memory_limit: see `configure`.
+        read_only: opens it beside other readers, and changes nothing.
     """
 
-    def __init__(self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+    def __init__(
+        self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB", read_only: bool = False
+    ) -> None:
         self.origen = origen
+        self._read_only = read_only
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
@@ -220,7 +224,8 @@ class Database:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
-                self.origen.release(connection)
+                if not self._read_only:
+                    self.origen.release(connection)
             except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
                 log.warning("bd_sin_asentar", error=_first_line(e))
         return connection
@@ -237,14 +242,19 @@ class Database:
         patience_s = self._lock_timeout_s if work.patience_s is None else work.patience_s
         while True:
             try:
-                self.origen.before_open()
-                return self._prepared(duckdb.connect(self.origen.path, config=self._config))
+                if not self._read_only:
+                    self.origen.before_open()
+                return self._prepared(duckdb.connect(self.origen.path, read_only=self._read_only, config=self._config))
             except OSError as e:
                 raise BaseFallida(
                     f"the database {self.origen.name} cannot be reached: {e}", hint="see database.path"
                 ) from e
             except duckdb.Error as e:  # DuckDB 2 has no kind for a log that it cannot replay
-                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
+                if (
+                    not self._read_only
+                    and WAL_UNREADABLE.search(str(e))
+                    and (aside := apartar_wal(Path(self.origen.path))) is not None
+                ):
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
@@ -276,6 +286,8 @@ class Database:
         hint = ""
         if "no space left" in lowered or "disk" in lowered:
             hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
+        elif "out of memory" in lowered:
+            hint = "raise database.memory_limit"
         elif "permission denied" in lowered or "read-only" in lowered:
             hint = "the user that klk-daemon runs as must be able to write the file and its folder"
         elif "not a valid duckdb database" in lowered:

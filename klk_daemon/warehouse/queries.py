@@ -8,10 +8,10 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado
-from klk_daemon.warehouse.staging import scalar
+from klk_daemon.warehouse.cobertura import ultima_venta
 
-NEAR = timedelta(days=3)
-LONG_AGO = "0001-01-01"
+# How far before its watermark a store's newest sale is looked for first.
+RECENT = timedelta(days=7)
 
 
 def ultimos_inicios(con: DuckDBPyConnection) -> dict[str, datetime]:
@@ -57,7 +57,7 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
     ).fetchone()
     assert row is not None  # four scalars are always one row
     stock, articulos, marca, primera = row
-    venta = _newest_sale(con, ubicacion_id, marca)
+    venta = ultima_venta(con, ubicacion_id, (marca - RECENT).date() if marca else None)
     corridas = con.execute(
         "SELECT etl_tipo, arg_max(estado, id), arg_max(fecha_inicio, id),"
         " max(fecha_fin) FILTER (estado = 'exitoso'), arg_max(COALESCE(error_tipo, ''), id),"
@@ -76,20 +76,6 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
             for job, estado, inicio, exito, tipo, error in corridas
         },
     )
-
-
-def _newest_sale(con: DuckDBPyConnection, ubicacion_id: str, marca: datetime | None) -> datetime | None:
-    """The newest line held: looked for in the days before the watermark first, not in a table of many million lines."""
-    newest = (
-        "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw"
-        " WHERE ubicacion_id = ? AND fecha >= ?"  # a date is text in a legacy file
-    )
-    limits = [str((marca - NEAR).date())] if marca is not None else []
-    for desde in (*limits, LONG_AGO):
-        if (venta := scalar(con, newest, [ubicacion_id, desde])) is not None:
-            found: datetime = venta
-            return found
-    return None
 
 
 @dataclass(frozen=True, slots=True)
