@@ -62,7 +62,7 @@ def igualar(
             hint="the day is left as it is; the next conciliacion tries again",
         )
     with ventas.comparar(con, tienda, filas, fecha) as comparacion:
-        _anotar_cambios(con, tienda, comparacion.columnas, run_id, now)
+        _anotar_cambios(con, tienda, comparacion, run_id, now)
         eliminados = _eliminar(con, tienda, fecha, rechazos, comparacion, run_id=run_id, pedida=pedida, now=now)
         conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)
     if eliminados:
@@ -71,8 +71,9 @@ def igualar(
 
 
 def _anotar_cambios(
-    con: DuckDBPyConnection, tienda: Tienda, columnas: Sequence[str], run_id: str, now: datetime
+    con: DuckDBPyConnection, tienda: Tienda, comparacion: ventas.Comparacion, run_id: str, now: datetime
 ) -> None:
+    columnas = comparacion.columnas
     con.execute(
         "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
         " despues, run_id) SELECT $now, $ubicacion, n.fecha, n.numero_factura, n.linea,"
@@ -82,13 +83,14 @@ def _anotar_cambios(
         f" FROM cambios AS n LEFT JOIN previas AS p ON {ventas.ITSELF} ORDER BY n.numero_factura, n.linea",
         {"now": now, "ubicacion": tienda.id, "run_id": run_id},
     )
-    con.execute(  # of a line's copies: the one that goes, and the one that stays
-        "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
-        f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('s')}, s.numero_factura, s.clave, 'eliminada',"
-        f" {_como_json('s', columnas)}, {_como_json('p', columnas)}, $run_id FROM sobrantes AS s"
-        " JOIN previas AS p ON p.numero_factura = s.numero_factura AND p.clave = s.clave ORDER BY s.fila",
-        {"now": now, "ubicacion": tienda.id, "run_id": run_id},
-    )
+    if comparacion.sobrantes:
+        con.execute(  # of a line's copies: the one that goes, and the one that stays
+            "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
+            f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('s')}, s.numero_factura, s.clave, 'eliminada',"
+            f" {_como_json('s', columnas)}, {_como_json('p', columnas)}, $run_id FROM sobrantes AS s"
+            " JOIN previas AS p ON p.numero_factura = s.numero_factura AND p.clave = s.clave ORDER BY s.fila",
+            {"now": now, "ubicacion": tienda.id, "run_id": run_id},
+        )
 
 
 def _eliminar(

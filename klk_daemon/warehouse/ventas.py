@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.warehouse import texto
-from klk_daemon.warehouse.staging import changed, column_types, count, pack, stage
+from klk_daemon.warehouse.staging import changed, column_types, pack, stage
 
 # How far from a line's date its older version is looked for, should a correction have moved it to another day.
 MOVED_DAYS = timedelta(days=3)
@@ -31,24 +31,26 @@ class Comparacion:
     """Staged rows beside what is held of them.
 
     Temporary tables while it lasts: `lote` (the rows), `previas` (their versions in the table, each line once, with
-    `fila`, its place), `sobrantes` (its other copies), `cambios` (the rows that are not there, or not so).
+    `fila`, its place), `cambios` (the rows that are not there, or not so); in a table of text that has such also
+    `sobrantes` (a line's other copies).
 
     Attributes:
         filas: how many rows there are.
-        tipos: the columns that are compared, and their types in the table.
+        cambios: how many of them are not there, or not so.
+        sobrantes: how many copies are too many.
+        columnas: the columns that are compared.
+        sellos: the types of the columns that are not.
         rango: the dates between which `previas` was looked for.
         mismo: SQL: the line `v` of the table is the line `n` that was read.
     """
 
     filas: int
-    tipos: Mapping[str, str]
+    cambios: int
+    sobrantes: int
+    columnas: Sequence[str]
+    sellos: Mapping[str, str]
     rango: Mapping[str, str]
     mismo: str
-
-    @property
-    def columnas(self) -> Sequence[str]:
-        """The columns that are compared."""
-        return list(self.tipos)
 
 
 def cargar(
@@ -82,11 +84,8 @@ def comparar(
     con: DuckDBPyConnection, tienda: Tienda, filas: Sequence[Mapping[str, Any]], *fechas: date
 ) -> Iterator[Comparacion]:
     """Stages rows of one store and compares them with what is held; `fechas` are days to look at besides theirs."""
-    tipos = {
-        columna: tipo
-        for columna, tipo in column_types(con, "ventas_raw").items()
-        if columna not in OURS and (not filas or columna in filas[0])
-    }
+    todos = column_types(con, "ventas_raw")
+    tipos = {c: tipo for c, tipo in todos.items() if c not in OURS and (not filas or c in filas[0])}
     textuales = texto.textuales("ventas_raw", tipos)
     todas = [*fechas, *(date.fromisoformat(f["fecha"]) for f in filas)]
     rango = {"desde": str(min(todas) - MOVED_DAYS), "hasta": str(max(todas) + MOVED_DAYS)}
@@ -98,15 +97,23 @@ def comparar(
         f" FROM ventas_raw AS v JOIN lote AS n ON {mismo} WHERE v.ubicacion_id = $ubicacion AND {NEAR}",
         {"ubicacion": tienda.id, **rango},
     )
-    # An older pipeline appended a line again on every retry: the last copy stays.
-    con.execute(
+    sobrantes = _apartar_copias(con) if textuales else 0
+    cambios = changed(con, f"CREATE OR REPLACE TEMP TABLE cambios AS {_cambios(tipos, textuales)}")
+    sellos = {c: todos[c] for c in OURS}
+    yield Comparacion(len(filas), cambios, sobrantes, list(tipos), sellos, rango, mismo)
+    con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE cambios; DROP TABLE IF EXISTS sobrantes")
+
+
+def _apartar_copias(con: DuckDBPyConnection) -> int:
+    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; how many others."""
+    sobrantes = changed(
+        con,
         "CREATE OR REPLACE TEMP TABLE sobrantes AS SELECT * FROM previas"
-        " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY numero_factura, clave)"
+        " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY numero_factura, clave)",
     )
-    con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE cambios AS {_cambios(tipos, textuales)}")
-    yield Comparacion(len(filas), tipos, rango, mismo)
-    con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE sobrantes; DROP TABLE cambios")
+    if sobrantes:
+        con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
+    return sobrantes
 
 
 def clave(textuales: Mapping[str, str]) -> str:
@@ -133,13 +140,16 @@ def aplicar(
     con: DuckDBPyConnection, tienda: Tienda, comparacion: Comparacion, *, extraida: datetime, now: datetime
 ) -> Conteo:
     """Writes a comparison's changes, and deletes superfluous copies; a certificate of a day that they touch ends."""
-    cambios, sobrantes = count(con, "cambios"), count(con, "sobrantes")
+    cambios, sobrantes = comparacion.cambios, comparacion.sobrantes
     if not cambios and not sobrantes:
         return Conteo(extraidos=comparacion.filas, sin_cambio=comparacion.filas)
+    tocadas = (
+        "SELECT TRY_CAST(fecha AS DATE) FROM cambios UNION SELECT TRY_CAST(p.fecha AS DATE) FROM previas AS p"
+        f" SEMI JOIN cambios AS n ON {ITSELF}"
+    ) + (" UNION SELECT TRY_CAST(fecha AS DATE) FROM sobrantes" if sobrantes else "")
     con.execute(
-        "UPDATE dias_certificados SET reabierto = $now WHERE ubicacion_id = $ubicacion AND reabierto IS NULL AND fecha"
-        " IN (SELECT TRY_CAST(fecha AS DATE) FROM cambios UNION SELECT TRY_CAST(p.fecha AS DATE) FROM previas AS p"
-        f" SEMI JOIN cambios AS n ON {ITSELF} UNION SELECT TRY_CAST(fecha AS DATE) FROM sobrantes)",
+        "UPDATE dias_certificados SET reabierto = $now"
+        f" WHERE ubicacion_id = $ubicacion AND reabierto IS NULL AND fecha IN ({tocadas})",
         {"ubicacion": tienda.id, "now": now},
     )
     eliminados = (
@@ -166,20 +176,13 @@ def _escribir(
     con: DuckDBPyConnection, tienda: Tienda, comparacion: Comparacion, extraida: datetime, now: datetime
 ) -> tuple[int, int]:
     """Updates and inserts `cambios`; how many of each."""
-    columnas, tipos = comparacion.columnas, column_types(con, "ventas_raw")
+    columnas, tipos = comparacion.columnas, comparacion.sellos
     sellos = {
         "ubicacion": tienda.id,
         "extraida": texto.sello(extraida, tipos["fecha_extraccion"]),
         "transformada": texto.sello(now, tipos["fecha_transformacion"]),
         "now": now,
     }
-    actualizados = changed(
-        con,
-        f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion = $extraida,"
-        f" fecha_transformacion = $transformada, fecha_actualizacion = $now FROM cambios AS n"
-        f" WHERE {comparacion.mismo} AND {NEAR}",
-        {**sellos, **comparacion.rango},
-    )
     insertados = changed(
         con,
         f"INSERT INTO ventas_raw ({', '.join(columnas)}, {', '.join(OURS)})"
@@ -187,5 +190,15 @@ def _escribir(
         f" FROM cambios AS n ANTI JOIN previas AS p ON {ITSELF}"
         " ORDER BY n.fecha_hora_completa, n.numero_factura, n.linea",
         {**sellos, "nombre": tienda.nombre},
+    )
+    if insertados == comparacion.cambios:
+        return 0, insertados
+    actualizados = changed(
+        con,
+        f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion = $extraida,"
+        f" fecha_transformacion = $transformada, fecha_actualizacion = $now"
+        f" FROM (SELECT n.* FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}) AS n"
+        f" WHERE {comparacion.mismo} AND {NEAR}",
+        {**sellos, **comparacion.rango},
     )
     return actualizados, insertados

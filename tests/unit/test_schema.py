@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from structlog.testing import capture_logs
 
 from klk_daemon.errors import BaseFallida, ConfigError
-from klk_daemon.warehouse import respaldo, schema
+from klk_daemon.warehouse import respaldo, schema, staging
 from klk_daemon.warehouse.connection import CONFIG, Database
 from klk_daemon.warehouse.origen import Archivo
 
@@ -190,8 +190,7 @@ def no_room(path: Path) -> None:
 def test_a_backup_that_lacks_rows(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that does not hold what the table does is no backup."""
     steps(monkeypatch, SECOND)
-    count = respaldo.count
-    monkeypatch.setattr(respaldo, "count", lambda con, de: count(con, de) - de.startswith("read_parquet"))
+    monkeypatch.setattr(respaldo, "count", lambda con, de: staging.count(con, de) - de.startswith("read_parquet"))
     with pytest.raises(BaseFallida, match=r"stock_actual\.parquet has 299 rows of 300"):
         upgrade(base)
     assert (version(base), backups(base)) == (1, [])
