@@ -117,7 +117,7 @@ def check(url: str) -> None:
 
 
 def _load(url: str) -> "Apprise":
-    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - see above
+    from apprise import Apprise, AppriseAsset, OverflowMode  # noqa: PLC0415 - see above
 
     # 0: no deadline of Apprise's own, and so no pool of threads that the interpreter waits for.
     asset = AppriseAsset(async_mode=False, service_timeout=0, app_id="klk-daemon", app_desc="klk-daemon", app_url="")
@@ -127,6 +127,10 @@ def _load(url: str) -> "Apprise":
     if not known or not len(channel):
         scheme = url.split(":", 1)[0]
         raise ValueError(f"Apprise knows no {scheme}:// URL of this form")
+    if "overflow=" not in url:
+        # A message longer than the channel allows comes in parts; Telegram and others would refuse it.
+        service: Any = channel[0]
+        service.overflow_mode = OverflowMode.SPLIT
     return channel
 
 

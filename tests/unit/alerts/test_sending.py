@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from caja import Caja, causa
@@ -85,6 +86,14 @@ def test_unknown(url: str) -> None:
 def test_known(url: str) -> None:
     """The examples of the README are channels."""
     check(url)
+
+
+@pytest.mark.parametrize(("option", "calls"), [("", 2), ("?overflow=truncate", 1)])
+def test_long_message(option: str, calls: int) -> None:
+    """One that is longer than a channel allows comes in parts, unless its URL says otherwise."""
+    canal: Any = Canal(f"tgram://123456789:AAabcdefgABCDEFG_abcdefgabcdefgabc/12315544{option}")
+    parts = list(canal._apprise[0]._build_send_calls(body="x" * 5000, title="", body_format="text"))
+    assert len(parts) == calls
 
 
 def sender(folder: Path, caja: Caja, *canales: Canal, taken: list[str] | None = None) -> Sender:
