@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from klk_daemon.checks import folders, host
-from klk_daemon.checks.finding import Hallazgo, fail, ok, unwatched
+from klk_daemon.checks.finding import Grado, Hallazgo, fail, ok, unwatched
 from klk_daemon.daemon.instance import running_pid
 from klk_daemon.domain import Tienda
 from klk_daemon.errors import ConfigError, KlkError
@@ -148,17 +148,19 @@ async def _database(settings: Settings, state: Path, pid: int | None, clock: Cal
 
     if _remote(settings):
         return [unwatched("database", "it is no file")]
+    served = []
+    if settings.database.serve:
+        from klk_daemon.bootstrap import servir  # noqa: PLC0415
+
+        served = await asyncio.to_thread(servir.examine, settings, state, pid)
+        if pid is not None and served[0].estado is Grado.OK:
+            return [ok("database", f"the daemon (pid {pid}) keeps it open, and serves it"), *served]
     limit = settings.database.memory_limit
     db = Database(Archivo(Path(settings.database.path)), lock_timeout_s=HELD_S, memory_limit=limit)
     try:
-        found = await database(db, daemon_pid=pid, clock=clock)
+        return [*await database(db, daemon_pid=pid, clock=clock), *served]
     finally:
         db.close()
-    if not settings.database.serve:
-        return found
-    from klk_daemon.bootstrap import servir  # noqa: PLC0415
-
-    return [*found, *await asyncio.to_thread(servir.examine, settings, state, pid)]
 
 
 async def _klk(settings: Settings, clock: Callable[[], datetime]) -> list[Hallazgo]:

@@ -47,11 +47,10 @@ class Servido(Archivo):
         return self._serving.is_set()
 
     def prepare(self, con: DuckDBPyConnection) -> None:
-        """Serves it.
+        """Serves it, or says in the log why it cannot.
 
         Raises:
             ConfigError: an extension is missing.
-            duckdb.Error: one cannot be loaded.
         """
         Archivo.prepare(self, con)
         if _answers(self.uri):
@@ -59,12 +58,12 @@ class Servido(Archivo):
             return
         # Readers' queries are large, and run here.
         con.execute(f"SET threads = {os.cpu_count() or 1}")
-        extensiones.load(con, *EXTENSIONS, extra=EXTRA)
-        lectores.limit(con)
         try:
+            extensiones.load(con, *EXTENSIONS, extra=EXTRA)
+            lectores.limit(con)
             con.execute("CALL quack_serve(?, token = ?)", [self.uri, self.token])
-        except duckdb.IOException as e:
-            log.error("base_no_servida", uri=self.uri, error=str(e))  # noqa: TRY400 - not a bug
+        except duckdb.Error as e:
+            log.error("base_no_servida", uri=self.uri, error=str(e))  # noqa: TRY400 - not a bug, no traceback
             return
         self._serving.set()
         log.info("base_servida", uri=self.uri)

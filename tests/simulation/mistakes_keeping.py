@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from klk_daemon.domain import Conteo, Lote, Ventana
+from klk_daemon.domain import Lote, Ventana
 from klk_daemon.jobs.run import _Corrida
 from klk_daemon.klk import convert
 from klk_daemon.klk.answers import Respuesta
@@ -48,11 +48,11 @@ def _torcida(con: Any, torcer: Callable[[str], str]) -> Any:
 def ultimo_almacen() -> Sequence[Parche]:
     """Of a store's warehouses only the last is kept."""
 
-    def cargar(con: Any, *, almacenes: Mapping[str, Any], real: Any = stock.cargar, **how: Any) -> Conteo:
-        conteo: Conteo = real(con, almacenes=dict([*almacenes.items()][-1:]), **how)
-        return conteo
+    def preparar(almacenes: Mapping[str, Any], real: Any = stock.preparar) -> stock.Snapshot:
+        snapshot: stock.Snapshot = real(dict([*almacenes.items()][-1:]))
+        return snapshot
 
-    return [(stock, "cargar", cargar)]
+    return [(stock, "preparar", preparar)]
 
 
 @mutante

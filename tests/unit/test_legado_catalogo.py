@@ -91,6 +91,7 @@ import duckdb
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import ejecuciones, stock
 from klk_daemon.warehouse.connection import CONFIG
+from klk_daemon.warehouse.productos import Catalogo
 n, now = int(sys.argv[2]), datetime(2025, 11, 17, 12, 30)
 tienda = Tienda("tienda_08", f"BOSQUE {n}", "SUC002", ("APP-TBQ",))
 ficha = dict.fromkeys(("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca"), f"x{n}")
@@ -101,7 +102,7 @@ filas = [
 con = duckdb.connect(sys.argv[1], config=CONFIG)
 con.execute("BEGIN")
 ejecuciones.anotar_tiendas(con, [tienda], now)
-stock.cargar(con, tienda, {"APP-TBQ": filas}, min_ratio=0, now=now)
+stock.cargar(con, tienda, stock.preparar({"APP-TBQ": filas}), Catalogo(), min_ratio=0, now=now)
 con.execute("COMMIT")
 os._exit(9)
 """

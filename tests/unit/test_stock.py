@@ -1,7 +1,6 @@
 """Stock in the tables: a snapshot per warehouse, believed only when it is plausible."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -191,19 +190,6 @@ def test_the_id_of_a_new_product(con: DuckDBPyConnection, periferico: Tienda, co
     cargar(con, periferico, {"A": {codigo: 1}}, min_ratio=0)
     row = con.execute("SELECT producto_id FROM stock_actual WHERE codigo_producto = ?", [codigo]).fetchone()
     assert row == (str(uuid5(NAMESPACE_DNS, f"producto_{codigo}")),)
-
-
-def test_a_price_with_more_decimals_than_its_column_changes_nothing_twice(
-    con: DuckDBPyConnection, periferico: Tienda
-) -> None:
-    """An older catalogue keeps four decimals: the same price again is no change of the product."""
-    con.execute("ALTER TABLE productos ALTER precio_venta TYPE DECIMAL(12, 4)")
-    con.execute("ALTER TABLE productos ALTER costo_promedio TYPE DECIMAL(12, 4)")
-    cargar(con, periferico, {"A": {"1": 5}}, Precio=2.123456)
-    cargar(con, periferico, {"A": {"1": 5}}, now=T1, Precio=2.123456)
-    assert con.execute("SELECT precio_venta, updated_at FROM productos").fetchone() == (Decimal("2.1235"), T0)
-    cargar(con, periferico, {"A": {"1": 5}}, now=T1, Precio=9e9)
-    assert con.execute("SELECT precio_venta FROM productos").fetchone() == (None,)
 
 
 def test_rows_without_a_warehouse_give_way(con: DuckDBPyConnection, periferico: Tienda) -> None:
