@@ -177,8 +177,7 @@ def test_it_says_when_it_is_not_connected(visit: Visit, instalacion: Instalacion
     instalacion.ajustes["http.port"] = int(daemon.url.rpartition(":")[2])
     instalacion.configure()
     with instalacion.start("run"):
-        visit.live()
-        expect(visit.page.locator(".frase")).to_have_text("Todo al día")
+        expect(visit.page.locator("#vivo")).to_have_text("En vivo")
     visit.page.close()
     visit.console.clear()  # the browser tells of each attempt
     visit.requests.clear()
