@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from klk_daemon.simulator import Mundo, Simulador, simulador_en_hilo
 
@@ -13,7 +13,8 @@ from ..daemon import Daemon, running
 from ..installation import Instalacion
 from .chromium import ARGS, CHROMIUM, installed
 
-PATIENCE_MS = 15_000
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
