@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from klk_daemon.bootstrap.legado import Examen, Informe, mib
+from klk_daemon.bootstrap.legado import Examen, mib
+from klk_daemon.bootstrap.migracion import Informe
 from klk_daemon.cli.text import table
 from klk_daemon.warehouse.legado.hallazgos import Tabla
 from klk_daemon.warehouse.legado.plan import REHACER, VENTAS
