@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -144,3 +145,17 @@ def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConn
         schema.ensure(con, AHORA)
         plantilla.lineas(con)
         yield con
+
+
+@pytest.fixture(scope="session")
+def cruda(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Any]]]:
+    """A legacy database with sales, some of them doubled, as it was left; and what its months hold."""
+    path = tmp_path_factory.mktemp("cruda") / "vieja.db"
+    meses = plantilla.crear(path, lineas=4000, extra=["CREATE INDEX mio ON productos (categoria)"])["meses"]
+    return path, meses
+
+
+@pytest.fixture
+def base(tmp_path: Path, cruda: tuple[Path, list[list[Any]]]) -> Path:
+    """A copy of it."""
+    return Path(shutil.copyfile(cruda[0], tmp_path / "vieja.db"))

@@ -16,7 +16,8 @@ from klk_daemon.errors import ConfigError, Interrumpido
 from klk_daemon.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
-    from klk_daemon.bootstrap.legado import Examen, Informe
+    from klk_daemon.bootstrap.legado import Examen
+    from klk_daemon.bootstrap.migracion import Informe
     from klk_daemon.settings import Loaded, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Take over the database of an older pipeline.")
@@ -95,7 +96,7 @@ def _ask(examen: "Examen", *, dedupe: bool) -> None:
 
 
 def _migrate(settings: "Settings", examen: "Examen", *, dedupe: bool) -> "Informe":
-    from klk_daemon.bootstrap.legado import Freno, migrar
+    from klk_daemon.bootstrap.migracion import Freno, migrar
     from klk_daemon.windows import local
 
     freno = Freno()

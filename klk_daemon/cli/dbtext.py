@@ -1,14 +1,17 @@
 """What `db plan` and `db migrate` say of a database: in words and numbers, or as a document."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from klk_daemon.bootstrap.legado import Examen, Informe, mib
+from klk_daemon.bootstrap.legado import Examen, mib
+from klk_daemon.bootstrap.migracion import Informe
 from klk_daemon.cli.text import table
 from klk_daemon.warehouse.legado.hallazgos import Tabla
 from klk_daemon.warehouse.legado.plan import REHACER, VENTAS
 
+WIDTH = 100
 MISSING = "there is no database at {} yet: nothing to do, the first run makes it (or see database.path)"
 
 
@@ -203,7 +206,7 @@ def _changes(examen: Examen) -> Iterable[str]:
     if que.vistas:
         lines.append(f"made anew, with the columns that they have: {', '.join(v.titulo for v in que.vistas)}")
     lines.append("every other table, view and row stays as it is; DuckDB 1.0 still opens the file")
-    yield "\n".join(["`db migrate` does, all of it or nothing", *(f"  {line}" for line in lines)])
+    yield "\n".join(["`db migrate` does, all of it or nothing", *map(_wrapped, lines)])
 
 
 def _costs(examen: Examen, *, copies: bool = True) -> Iterable[str]:
@@ -221,6 +224,12 @@ def _costs(examen: Examen, *, copies: bool = True) -> Iterable[str]:
             f" and {mib(quitar.respaldo)} for what is removed"
         )
     yield "\n".join(lines)
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(
+        line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _time(seconds: float) -> str:

@@ -36,7 +36,7 @@ class UltimaCorrida:
 
 @dataclass(frozen=True, slots=True)
 class EstadoTienda:
-    """What the database holds of a store. `primera` is when its first run began."""
+    """What the database holds of a store. `primera` is when its first run began, of ours alone."""
 
     stock: datetime | None = None
     articulos: int = 0
@@ -52,7 +52,7 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
         "SELECT (SELECT max(fecha_actualizacion) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT count(*) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT max(hasta_utc) FROM etl_marcas WHERE etl_tipo = 'ventas' AND ubicacion_id = $id),"
-        " (SELECT min(fecha_inicio) FROM etl_ejecuciones WHERE ubicacion_id = $id)",
+        " (SELECT min(fecha_inicio) FROM etl_ejecuciones WHERE ubicacion_id = $id AND run_id IS NOT NULL)",
         {"id": ubicacion_id},
     ).fetchone()
     assert row is not None  # four scalars are always one row
@@ -94,7 +94,7 @@ def existencias(con: DuckDBPyConnection, ubicacion_id: str) -> Existencias:
         "SELECT (SELECT count(DISTINCT codigo_producto) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT count(*) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT count(*) FROM ventas_raw WHERE ubicacion_id = $id),"
-        " (SELECT COALESCE(sum(CAST(venta_total AS DECIMAL(18, 6))), 0) FROM ventas_raw WHERE ubicacion_id = $id)",
+        " (SELECT COALESCE(sum(TRY_CAST(venta_total AS DECIMAL(18, 6))), 0) FROM ventas_raw WHERE ubicacion_id = $id)",
         {"id": ubicacion_id},
     ).fetchone()
     assert row is not None  # four scalars are always one row

@@ -164,6 +164,7 @@ def main(path: str, options: str) -> None:
     assert duckdb.__version__ == "1.0.0", duckdb.__version__
     asked = json.loads(options)
     con = duckdb.connect(path)
+    con.execute("SET enable_progress_bar = false")  # it would stand on stdout
     for statement in (*TABLES, *VIEWS, *(() if asked.get("vacia") else ROWS)):
         con.execute(statement)
     found = lines(con, asked["lineas"]) if asked.get("lineas") else []

@@ -49,6 +49,7 @@ def leer_con_1(path: Path, *queries: str) -> list[list[tuple[Any, ...]]]:
     require_duckdb_1()
     script = (
         "import duckdb, json, sys\ncon = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "con.execute('SET enable_progress_bar = false')\n"
         "print(json.dumps([con.execute(q).fetchall() for q in sys.argv[2:]], default=str))"
     )
     read = subprocess.run([DUCKDB_1, "-c", script, path, *queries], capture_output=True, text=True, check=False)

@@ -103,8 +103,9 @@ async def test_failures_that_wait_to_be_written(app: App) -> None:
 async def test_unreadable_database(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what waits to be written is known of, and it is not waited for long."""
     monkeypatch.setattr(hechos, "PATIENCE_S", 0.1)
-    app.database.origen.path.parent.mkdir()
-    app.database.origen.path.write_bytes(b"no es una base" * 1000)
+    base = Path(app.database.origen.path)
+    base.parent.mkdir()
+    base.write_bytes(b"no es una base" * 1000)  # noqa: ASYNC240 - the test has time
     app.entorno.pendientes.apartar([corrida(app, 0, "db_error")])
     found = await read(app)
     assert found.pares == (
