@@ -11,7 +11,7 @@ ARGS ?=
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-systemd soak mutants lint format bench lock duckdb1 clean
+.PHONY: help demo run test test-systemd soak mutants lint format bench lock dlt duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,18 +44,22 @@ format: $(VENV)/.dev  ## lays the code out
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measures; writes benchmarks/RESULTS.md
+bench: $(VENV)/.dev  ## measures, 25 minutes (ARGS="--only ventas,week", --quick); writes benchmarks/RESULTS.md
+	-@$(MAKE) --no-print-directory dlt
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
+	$(COMPILE) benchmarks/peers/dlt/requirements.in -o benchmarks/peers/dlt/requirements.lock
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --constraint requirements.lock -o requirements-dev.lock
+
+dlt: $(VENV)-dlt/.done  ## the peer that the benchmarks compare with, in an environment of its own
 
 duckdb1: $(VENV)-duckdb1/.done  ## the oldest DuckDB that must read our files, for its tests
 
 clean:  ## removes what make has made
-	rm -rf $(VENV) $(VENV)-duckdb1 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-duckdb1 $(VENV)-dlt .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -73,4 +77,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.base
 $(VENV)-duckdb1/.done: tests/duckdb1/requirements.lock
 	$(PYTHON) -m venv $(VENV)-duckdb1
 	$(VENV)-duckdb1/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)-dlt/.done: benchmarks/peers/dlt/requirements.lock
+	$(PYTHON) -m venv $(VENV)-dlt
+	$(VENV)-dlt/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
 	@touch $@

@@ -1,0 +1,119 @@
+"""The program within this process, as the daemon holds it: built once, then one run after the other in one loop."""
+
+import asyncio
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from klk_daemon.bootstrap.app import build
+from klk_daemon.domain import Job, Resultado
+from klk_daemon.jobs.trigger import en_turno
+from klk_daemon.settings import load
+
+
+class Watch:
+    """How long this process has had a database file open: from the call that opens it to the end of its closing.
+
+    It stands between the program and DuckDB, and so needs to know nothing of the program.
+    """
+
+    def __init__(self) -> None:
+        self.held_s = 0.0
+        self._open = 0
+        self._changed = threading.Condition()
+        self._connect = duckdb.connect
+        duckdb.connect = self._opened
+
+    def settle(self) -> None:
+        """Waits until the file is closed: a run's outcome is known before that."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, timeout=60)
+
+    def _opened(self, *arguments: Any, **options: Any) -> Any:
+        with self._changed:
+            self._open += 1
+        began = time.perf_counter()
+        try:
+            return _Watched(self._connect(*arguments, **options), self, began)
+        except duckdb.Error:
+            self.closed(began)
+            raise
+
+    def closed(self, began: float) -> None:
+        """What was opened then is closed now."""
+        with self._changed:
+            self.held_s += time.perf_counter() - began
+            self._open -= 1
+            self._changed.notify_all()
+
+
+class _Watched:
+    """A connection that tells when it is closed, and else is the connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, watch: Watch, began: float) -> None:
+        self._connection = connection
+        self._watch = watch
+        self._began = began
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._watch.closed(self._began)
+
+
+WATCH = Watch()
+
+
+class Engine:
+    """The objects of a run, for the configuration in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._app = build(load(folder / "klk.toml", env={}), folder / "state")
+        self._app.setup_logs(console="critical")
+        self._runner = asyncio.Runner()
+
+    @property
+    def file(self) -> Path:
+        """The database file."""
+        return Path(self._app.settings.database.path)
+
+    def run(self, job: str, now: datetime) -> Resultado:
+        """One run at the instant `now` (UTC), to its end: until the database is closed.
+
+        Raises:
+            RuntimeError: it failed, in part or as a whole: that is no measurement.
+        """
+        work = en_turno(
+            self._app.trabajo(Job(job)),
+            self._app.tiendas,
+            self._app.entorno,
+            clock=lambda: now,
+            inventario_wait_s=0,
+        )
+        resultado = self._runner.run(work)
+        WATCH.settle()
+        if resultado.exit_code:
+            raise RuntimeError(f"a failure is no measurement: {resultado}")
+        return resultado
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._app.database.close()
+        self._runner.close()
