@@ -23,7 +23,7 @@ BASE = f"""
     SELECT i, hash(i) AS h, i // {A_DAY} AS day, i // {TIENDAS * LINES} AS slot, i // {LINES} % {TIENDAS} AS store,
         i % {LINES} AS n, 1 + hash(i, 1) % 12 AS amount, (30 + hash(i, 2) % 4000) / 100.0 AS price,
         236.46 + i // {A_DAY} * 0.4 AS tasa, hash(i, 3) % 3858 AS product
-    FROM range({FORTNIGHT}) AS t(i)
+    FROM range($lines) AS t(i)
 """
 TIMED = f"""
     SELECT *, DATE '{FIRST_DAY}' + CAST(day AS INTEGER) AS d,
@@ -121,12 +121,15 @@ def text_types(con: "DuckDBPyConnection") -> None:
     con.execute(f"CREATE OR REPLACE TABLE ventas_raw ({kinds})")
 
 
-def fill(con: "DuckDBPyConnection", first: int, last: int) -> None:
-    """Adds fortnights `first` to before `last`: the first one's lines, moved to their dates, under other numbers."""
+def fill(con: "DuckDBPyConnection", first: int, last: int, lines: int = FORTNIGHT) -> None:
+    """Adds fortnights `first` to before `last`: the first one's lines, moved to their dates, under other numbers.
+
+    `lines`: only so many of each.
+    """
     columns = {name: name for name in VALUES} | MOVED
     names, moved = ", ".join(columns), ", ".join(f"{value} AS {name}" for name, value in columns.items())
     values = ", ".join(f"{value} AS {name}" for name, value in VALUES.items())
-    con.execute(f"CREATE OR REPLACE TEMP TABLE fortnight AS SELECT {values} FROM ({TIMED})")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE fortnight AS SELECT {values} FROM ({TIMED})", {"lines": lines})
     for n in range(first, last):
         con.execute(f"INSERT INTO ventas_raw ({names}) SELECT {moved} FROM fortnight", {"n": n, "days": n * DAYS})
     con.execute("DROP TABLE fortnight")

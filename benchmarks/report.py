@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.case import Case, Figure
 
-HEAD = ("what", "measured", "of", "goal", "met", "samples")
+HEAD = ("what", "measured", "that is", "goal", "met", "samples")
 RIGHT = {1, 3, 5}
 QUIET = 0.5  # of the processors, busy with other things before a case began
 

@@ -94,8 +94,8 @@ def _points(found: Any, what: str) -> list[tuple[float, float]]:
 CASE = Case(
     "history",
     "Sales into a long history",
-    "Warm, four stores, half hour by half hour on a table of 19 stores and two years beside an empty one, in turns."
     "Warm, four stores, half hour by half hour, on a table of 19 stores and two years and on an empty one, in turns."
+    " *Held* is from the call that opens the file to the end of its closing. *Legacy*: all text, as the old loader"
     " left them. The lines are made by DuckDB ([history.py](history.py)), in the order in which a loader writes them.",
     measure,
 )

@@ -92,5 +92,4 @@ CASE = Case(
     "The daemon, idle",
     "`klk-daemon run` with its server, after the first runs of both jobs and a look at its pages, with nothing due.",
     measure,
-    cheap=True,
 )

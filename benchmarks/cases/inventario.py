@@ -56,5 +56,4 @@ CASE = Case(
     " the standard library and DuckDB alone, unchecked). *Warm* is a process that lives on, as the daemon does, beside"
     " the floor's work without its start; in half an hour about one row in eleven changes.",
     measure,
-    cheap=True,
 )

@@ -30,5 +30,4 @@ CASE = Case(
     "A slow server",
     f"Warm, {LATENCY_S} s before every answer; five calls side by side by the standard library are the slowest call.",
     measure,
-    cheap=True,
 )
