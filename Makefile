@@ -68,6 +68,8 @@ $(VENV)/bin/python:
 $(VENV)/.base: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock -r requirements-build.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@# A service may not write here: without this it would compile every module at each start.
+	$(BIN)/python -m compileall -q klk_daemon
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.base

@@ -116,9 +116,7 @@ def _callback(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits with its code (contract, "Commands")."""
-    # Imports and rows make 100,000 objects that stay. To look for cycles after every 700 of them costs a command 45 ms,
-    # to look through all of them once more at its end, when the system takes everything back anyway, 100 ms.
-    gc.set_threshold(10_000)
+    # To look for cycles once more at the end, when the system takes everything back anyway, would take 100 ms.
     atexit.register(gc.freeze)
     options, command = hoist(sys.argv[1:] if arguments is None else arguments)
     arguments = [*options, *command]

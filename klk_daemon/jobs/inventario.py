@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +12,7 @@ from klk_daemon.domain import Job, Lote, Modo, Tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.klk import convert
 from klk_daemon.warehouse import stock
+from klk_daemon.warehouse.productos import Catalogo
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,11 @@ class Inventario:
 
     Attributes:
         min_ratio: a snapshot with fewer articles than this share of the last good one is refused.
+        catalogo: what this run has told of products already.
     """
 
     min_ratio: float
+    catalogo: Catalogo = field(default_factory=Catalogo)
     job: Job = Job.INVENTARIO
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> None:
@@ -42,17 +45,21 @@ class Inventario:
         del plan
         with sesion.extraccion():
             lotes = await _todos(tienda, sesion)
+        snapshot = stock.preparar({almacen: lote.filas for almacen, lote in lotes.items()})
         await sesion.cargar(
             partial(
                 stock.cargar,
                 tienda=tienda,
-                almacenes={almacen: lote.filas for almacen, lote in lotes.items()},
+                snapshot=snapshot,
+                catalogo=self.catalogo,
                 min_ratio=self.min_ratio,
                 now=sesion.reloj,
             ),
             [rechazo for lote in lotes.values() for rechazo in lote.rechazos],
             ultima=True,
         )
+        if not sesion.dry_run:
+            self.catalogo.anotar(snapshot.fichas)
 
 
 async def _todos(tienda: Tienda, sesion: Sesion) -> dict[str, Lote]:

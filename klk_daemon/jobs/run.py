@@ -200,7 +200,7 @@ class _Corrida(Generic[P]):
         planes = {t.id: self._trabajo.planificar(con, t, self._now) for t in self._tiendas}
         libro = replace(self.libro, modo=self._trabajo.modo(planes.values()))
         empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in self._tiendas)
-        ejecuciones.guardar(con, [libro.ejecucion(p) for p in empezadas])
+        ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])
         return libro, planes
 
     async def _client(self) -> "KlkClient":

@@ -56,7 +56,7 @@ class Sesion:
         self._database = database
         self._recibo = recibo
         self._elapsed = elapsed
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self._parte = ResultadoTienda(tienda, Estado.EN_PROCESO, now, now)
 
     @property
@@ -102,7 +102,7 @@ class Sesion:
         tienda = self._parte.tienda
 
         def commit(con: DuckDBPyConnection) -> tuple[ResultadoTienda, Nota]:
-            if self._dry_run:  # nothing that an earlier transaction made is there
+            if self.dry_run:  # nothing that an earlier transaction made is there
                 schema.ensure(con, self.reloj)
             conteo = load(con)
             rechazos.anotar(con, self.libro.job, tienda.id, apartadas, self.reloj)
@@ -120,7 +120,7 @@ class Sesion:
         if len(apartadas) > TOLD_ROWS:
             log.warning("fila_rechazada", motivo=f"and {len(apartadas) - TOLD_ROWS} more")
         done = await self._database.transaction(
-            commit, keep=not self._dry_run, committed=lambda value: self._recibo.anotar(value[1])
+            commit, keep=not self.dry_run, committed=lambda value: self._recibo.anotar(value[1])
         )
         self._parte = replace(
             done.value[0],

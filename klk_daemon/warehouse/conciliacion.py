@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.domain import Conteo, Rechazo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.warehouse import certificados, ventas
-from klk_daemon.warehouse.staging import changed, scalar, stage
+from klk_daemon.warehouse.staging import changed, pack, scalar, stage
 
 log = structlog.get_logger()
 LINEAS = 2**31  # what the column holds
@@ -101,7 +101,7 @@ def _eliminar(
     if None in claves:
         log.warning("dia_con_filas_sin_clave", fecha=str(fecha), filas=claves.count(None))
         return 0
-    stage(con, "ilegibles", [clave for clave in claves if clave is not None], CLAVE)
+    stage(con, "ilegibles", pack([clave for clave in claves if clave is not None], CLAVE))
     de_mas = (
         "v.ubicacion_id = $ubicacion AND v.fecha = $fecha AND NOT EXISTS"
         " (SELECT 1 FROM lote AS n WHERE n.numero_factura = v.numero_factura AND n.linea = v.linea) AND NOT EXISTS"

@@ -43,24 +43,35 @@ class Ejecucion:
     carga_s: float | None = None
 
 
+def empezar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
+    """Writes the rows of a run that begins: none of them is there yet."""
+    columnas = _columnas(con)
+    siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
+    filas = [[n, *(getattr(e, c) for c in columnas)] for n, e in enumerate(ejecuciones, start=siguiente)]
+    lugares = f"({', '.join('?' * (len(columnas) + 1))})"
+    con.execute(
+        f"INSERT INTO etl_ejecuciones (id, {', '.join(columnas)}) VALUES {', '.join([lugares] * len(filas))}",
+        [valor for fila in filas for valor in fila],
+    )
+
+
 def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
     """Writes the rows, each over its earlier version where there is one. Bears repetition."""
-    columnas = [c for c in column_types(con, "etl_ejecuciones") if c in Ejecucion.__dataclass_fields__]
+    columnas = _columnas(con)
+    asignaciones = ", ".join(f"{c} = ${c}" for c in columnas)
     for e in ejecuciones:
         valores: dict[str, Any] = {c: getattr(e, c) for c in columnas}
-        asignaciones = ", ".join(f"{c} = ${c}" for c in columnas)
-        row = con.execute(
+        there = changed(
+            con,
             f"UPDATE etl_ejecuciones SET {asignaciones} WHERE run_id = $run_id AND ubicacion_id = $ubicacion_id",
             valores,
-        ).fetchone()
-        if row and row[0]:
-            continue
-        siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
-        con.execute(
-            f"INSERT INTO etl_ejecuciones (id, {', '.join(columnas)})"
-            f" VALUES ($id, {', '.join('$' + c for c in columnas)})",
-            valores | {"id": siguiente},
         )
+        if not there:
+            empezar(con, [e])
+
+
+def _columnas(con: DuckDBPyConnection) -> list[str]:
+    return [c for c in column_types(con, "etl_ejecuciones") if c in Ejecucion.__dataclass_fields__]
 
 
 def reparar(
@@ -97,15 +108,16 @@ def reparar(
 
 def anotar_tiendas(con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> None:
     """Keeps `ubicaciones` in step with the configuration: new stores in, names and `activo` up to date."""
+    held = {id_: tuple(rest) for id_, *rest in con.execute("SELECT id, nombre, activo FROM ubicaciones").fetchall()}
     for t in tiendas:
-        con.execute(
-            "UPDATE ubicaciones SET nombre = $nombre, activo = $activa, updated_at = $now"
-            " WHERE id = $id AND (nombre IS DISTINCT FROM $nombre OR activo IS DISTINCT FROM $activa)",
-            {"id": t.id, "nombre": t.nombre, "activa": t.activa, "now": now},
-        )
-        con.execute(
-            "INSERT INTO ubicaciones (id, codigo, nombre, tipo, activo, created_at, updated_at)"
-            " SELECT $id, $codigo, $nombre, 'tienda', $activa, $now, $now"
-            " WHERE NOT EXISTS (SELECT 1 FROM ubicaciones WHERE id = $id)",
-            {"id": t.id, "codigo": t.sucursal, "nombre": t.nombre, "activa": t.activa, "now": now},
-        )
+        if t.id not in held:
+            con.execute(
+                "INSERT INTO ubicaciones (id, codigo, nombre, tipo, activo, created_at, updated_at)"
+                " VALUES ($id, $codigo, $nombre, 'tienda', $activa, $now, $now)",
+                {"id": t.id, "codigo": t.sucursal, "nombre": t.nombre, "activa": t.activa, "now": now},
+            )
+        elif held[t.id] != (t.nombre, t.activa):
+            con.execute(
+                "UPDATE ubicaciones SET nombre = $nombre, activo = $activa, updated_at = $now WHERE id = $id",
+                {"id": t.id, "nombre": t.nombre, "activa": t.activa, "now": now},
+            )

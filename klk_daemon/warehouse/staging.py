@@ -1,7 +1,9 @@
 """Rows into the database: one JSON text, unpacked by DuckDB (60 times faster than row by row)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -12,20 +14,33 @@ def column_types(con: DuckDBPyConnection, table: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
 
 
-def stage(con: DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
-    """Makes the temporary table `name` of the rows, with `types` as its columns.
+@dataclass(frozen=True, slots=True)
+class Columnas:
+    """Rows on their way into the database: each column as one JSON list, and its type there."""
+
+    tipos: Mapping[str, str]
+    valores: Sequence[str]
+
+
+def pack(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> Columnas:
+    """Makes rows, each with all of the columns, ready for `stage`. Needs no database: none is held meanwhile."""
+    return pack_tuples([*map(itemgetter(*types), rows)], types)
+
+
+def pack_tuples(rows: Sequence[Sequence[Any]], types: Mapping[str, str]) -> Columnas:
+    """The same, of rows whose values come in the order of the columns, two at least."""
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(types)
+    return Columnas(types, [json.dumps(column) for column in columns])
+
+
+def stage(con: DuckDBPyConnection, name: str, rows: Columnas) -> None:
+    """Makes the temporary table `name` of the rows.
 
     A value that its column cannot hold becomes NULL; what must not be NULL is checked before (klk/wire.py).
-    Column by column, each name is written and read once, not once a row: that is a third faster.
+    Column by column, and each by itself: half the time of a list of objects.
     """
-    columns = ", ".join(f"unnest(lote.{column}) AS {column}" for column in types)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM (SELECT from_json(?, ?) AS lote)",
-        [
-            json.dumps({column: [row.get(column) for row in rows] for column in types}),
-            json.dumps({column: [kind] for column, kind in types.items()}),
-        ],
-    )
+    columns = ", ".join(f"unnest(from_json(?, '[\"{kind}\"]')) AS {column}" for column, kind in rows.tipos.items())
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns}", rows.valores)
 
 
 def count(con: DuckDBPyConnection, table: str) -> int:
@@ -39,6 +54,6 @@ def scalar(con: DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mappin
     return row[0] if row else None
 
 
-def changed(con: DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> int:
-    """Runs an INSERT, UPDATE or DELETE; how many rows it changed."""
+def changed(con: DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
+    """Runs an INSERT, UPDATE, DELETE or CREATE TABLE AS; how many rows it wrote."""
     return int(scalar(con, sql, parameters))

@@ -12,7 +12,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
-from klk_daemon.warehouse.staging import changed, column_types, count, stage
+from klk_daemon.warehouse.staging import changed, column_types, count, pack, stage
 
 # How far from a line's date its older version is looked for, should a correction have moved it to another day.
 MOVED_DAYS = timedelta(days=3)
@@ -80,7 +80,7 @@ def comparar(
     todas = [*fechas, *(date.fromisoformat(f["fecha"]) for f in filas)]
     rango = {"desde": str(min(todas) - MOVED_DAYS), "hasta": str(max(todas) + MOVED_DAYS)}
     columnas = list(tipos)
-    stage(con, "lote", filas, tipos)
+    stage(con, "lote", pack(filas, tipos))
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE previas AS SELECT {', '.join('v.' + c for c in columnas)}"
         f" FROM ventas_raw AS v SEMI JOIN lote AS n ON {KEY} WHERE v.ubicacion_id = $ubicacion AND {NEAR}",

@@ -12,6 +12,7 @@ from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import stock, ventas
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.productos import Catalogo
 from klk_daemon.windows import dia, ventanas
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -119,7 +120,9 @@ async def test_the_articles(database: Database, periferico: Tienda) -> None:
     assert respuesta.rechazos == ()
     lote = convert.articulos("APP-TPF", respuesta)
     await database.transaction(
-        lambda con: stock.cargar(con, periferico, {"APP-TPF": lote.filas}, min_ratio=0.5, now=AHORA)
+        lambda con: stock.cargar(
+            con, periferico, stock.preparar({"APP-TPF": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
+        )
     )
     romero = str(uuid5(NAMESPACE_DNS, "producto_000006"))
     fila = await una_fila(database, "SELECT * FROM stock_actual WHERE codigo_producto = '000006'")

@@ -4,12 +4,15 @@ from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from duckdb import DuckDBPyConnection
 from structlog.testing import capture_logs
 
-from klk_daemon.domain import Intervalo
+from klk_daemon.domain import Intervalo, Job
 from klk_daemon.jobs.run import Trabajo
 from klk_daemon.simulator import Falla, TipoFalla
+from klk_daemon.warehouse import rechazos
 
 from . import answers
 from .bench import Apuros
@@ -125,6 +128,25 @@ async def test_a_run_for_one_store_touches_no_other(tmp_path: Path) -> None:
         m.revisar(c)
         assert c.despues.de("tienda_08") == c.antes.de("tienda_08")
         assert c.despues.de("tienda_01").keys() & c.despues.de("tienda_08").keys()
+
+
+async def test_a_store_whose_commit_fails_has_told_nothing_of_its_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction took the catalogue along: the next store of the run writes it, and has all of its stock."""
+    anotar = rechazos.anotar
+
+    def fails_for_the_first(con: DuckDBPyConnection, job: Job, ubicacion_id: str, *rest: Any) -> None:
+        if ubicacion_id == DOS[0].id:
+            raise duckdb.IOException("no more room")
+        anotar(con, job, ubicacion_id, *rest)
+
+    monkeypatch.setattr(rechazos, "anotar", fails_for_the_first)
+    async with escena(tmp_path) as (b, _m):
+        c = await b.correr(b.inventario(), MEDIODIA, tiendas=DOS)
+        assert [c.partes[t.id].error is None for t in DOS] == [False, True]
+        assert not c.despues.existencias(DOS[0].id)
+        assert {len(filas) for filas in c.despues.existencias(DOS[1].id).values()} == {40}
 
 
 async def test_a_month_goes_by_in_seconds(tmp_path: Path) -> None:

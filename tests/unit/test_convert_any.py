@@ -20,6 +20,7 @@ from klk_daemon.errors import RespuestaDeError, RespuestaInvalida
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import rechazos, schema, stock, ventas
+from klk_daemon.warehouse.productos import Catalogo
 
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 TIENDA = Tienda("tienda_01", "PERIFERICO", "SUC001", ("APP-TPF",))
@@ -155,7 +156,9 @@ def test_any_article_loads_or_is_put_aside(con: DuckDBPyConnection, cambios: lis
         assert con.execute("SELECT count(*) FROM filas_rechazadas").fetchone() == (len(lote.rechazos),)
         if lote.filas:
             for esperado in ("insertados", "sin_cambio"):
-                conteo = stock.cargar(con, TIENDA, {"APP-TPF": lote.filas}, min_ratio=0.5, now=AHORA)
+                conteo = stock.cargar(
+                    con, TIENDA, stock.preparar({"APP-TPF": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
+                )
                 assert getattr(conteo, esperado) == 1
             sin_nulos(con, "stock_actual", STOCK_NOT_NULL)
             sin_nulos(con, "productos", "id codigo descripcion categoria")
@@ -166,7 +169,12 @@ def test_an_article_of_absurd_value_does_not_fail_its_store(con: DuckDBPyConnect
     articulos = [ARTICULO | {"Codigo": "1", "stock": 1e9, "Precio": 0.5}, ARTICULO]
     lote = convert.articulos("A", parse(json.dumps({"articulos": articulos}).encode(), wire.ARTICULOS, "x"))
     with rolled_back(con):
-        assert stock.cargar(con, TIENDA, {"A": lote.filas}, min_ratio=0.5, now=AHORA).insertados == 2
+        assert (
+            stock.cargar(
+                con, TIENDA, stock.preparar({"A": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
+            ).insertados
+            == 2
+        )
 
 
 def rows_or_error(body: bytes, tipo: wire.Tipo[Any]) -> None:

@@ -1,6 +1,7 @@
 """Stock in the tables: a snapshot per warehouse, believed only when it is plausible."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -15,6 +16,7 @@ from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import stock
+from klk_daemon.warehouse.productos import Catalogo
 
 T0 = datetime(2025, 11, 17, 12, 30)  # noqa: DTZ001 - a store's wall clock
 T1 = T0 + timedelta(minutes=30)
@@ -27,14 +29,22 @@ def cargar(
     *,
     now: datetime = T0,
     min_ratio: float = 0.5,
+    catalogo: Catalogo | None = None,
     **cambios: Any,
 ) -> Conteo:
     """Loads warehouses, each given as code to quantity."""
+    return stock.cargar(
+        con, tienda, snapshot(almacenes, **cambios), catalogo or Catalogo(), min_ratio=min_ratio, now=now
+    )
+
+
+def snapshot(almacenes: dict[str, dict[str, float]], **cambios: Any) -> stock.Snapshot:
+    """Warehouses, each given as code to quantity."""
     lotes = {}
     for almacen, cantidades in almacenes.items():
         filas = [articulo(Codigo=codigo, stock=c, **cambios) for codigo, c in cantidades.items()]
         lotes[almacen] = convert.articulos(almacen, parse(cuerpo_articulos(*filas), wire.ARTICULOS, "x")).filas
-    return stock.cargar(con, tienda, lotes, min_ratio=min_ratio, now=now)
+    return stock.preparar(lotes)
 
 
 def held(con: DuckDBPyConnection, tienda: Tienda) -> dict[tuple[str, str], float]:
@@ -181,3 +191,43 @@ def test_the_id_of_a_new_product(con: DuckDBPyConnection, periferico: Tienda, co
     cargar(con, periferico, {"A": {codigo: 1}}, min_ratio=0)
     row = con.execute("SELECT producto_id FROM stock_actual WHERE codigo_producto = ?", [codigo]).fetchone()
     assert row == (str(uuid5(NAMESPACE_DNS, f"producto_{codigo}")),)
+
+
+def test_a_price_with_more_decimals_than_its_column_changes_nothing_twice(
+    con: DuckDBPyConnection, periferico: Tienda
+) -> None:
+    """An older catalogue keeps four decimals: the same price again is no change of the product."""
+    con.execute("ALTER TABLE productos ALTER precio_venta TYPE DECIMAL(12, 4)")
+    con.execute("ALTER TABLE productos ALTER costo_promedio TYPE DECIMAL(12, 4)")
+    cargar(con, periferico, {"A": {"1": 5}}, Precio=2.123456)
+    cargar(con, periferico, {"A": {"1": 5}}, now=T1, Precio=2.123456)
+    assert con.execute("SELECT precio_venta, updated_at FROM productos").fetchone() == (Decimal("2.1235"), T0)
+    cargar(con, periferico, {"A": {"1": 5}}, now=T1, Precio=9e9)
+    assert con.execute("SELECT precio_venta FROM productos").fetchone() == (None,)
+
+
+def test_rows_without_a_warehouse_give_way(con: DuckDBPyConnection, periferico: Tienda) -> None:
+    """What an older pipeline left without a warehouse is replaced by the first snapshot, and is no history."""
+    con.execute(
+        "INSERT INTO stock_actual (ubicacion_id, producto_id, codigo_producto, cantidad) VALUES (?, 'x', '1', 5)",
+        [periferico.id],
+    )
+    conteo = cargar(con, periferico, {"A": {"1": 5}})
+    assert (conteo.insertados, conteo.eliminados) == (1, 1)
+    assert con.execute("SELECT almacen_codigo FROM stock_actual").fetchall() == [("A",)]
+    assert con.execute("SELECT count(*) FROM stock_historial").fetchone() == (0,)
+
+
+def test_what_a_run_has_committed_of_the_catalogue_is_not_written_again(
+    con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda
+) -> None:
+    """A second store with the same articles gets its stock; one that describes them otherwise is heard."""
+    catalogo = Catalogo()
+    cargar(con, periferico, {"APP-TPF": {"1": 5}}, catalogo=catalogo, NombreProducto="PAN")
+    catalogo.anotar(snapshot({"APP-TPF": {"1": 5}}, NombreProducto="PAN").fichas)
+    con.execute("UPDATE productos SET marca = 'a mano'")
+    cargar(con, bosque, {"APP-TBQ": {"1": 3}}, catalogo=catalogo, NombreProducto="PAN")
+    assert held(con, bosque) == {("APP-TBQ", "1"): 3}
+    assert con.execute("SELECT descripcion, marca FROM productos").fetchone() == ("PAN", "a mano")
+    cargar(con, bosque, {"APP-TBQ": {"1": 3, "2": 1}}, catalogo=catalogo, NombreProducto="PAN DULCE")
+    assert con.execute("SELECT DISTINCT descripcion FROM productos").fetchall() == [("PAN DULCE",)]

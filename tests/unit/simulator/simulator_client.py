@@ -61,3 +61,11 @@ def articulos(sim: Simulador, almacen: object = "APP-TPF") -> list[dict[str, Any
     assert answer["meta"]["total_articulos"] == len(answer["articulos"])
     rows: list[dict[str, Any]] = answer["articulos"]
     return rows
+
+
+DAY = {"sucursal": "SUC001", "fecha_desde": "2025-11-17", "fecha_hasta": "2025-11-17"}
+
+
+def ask(sim: Simulador, sucursal: str = "SUC001") -> Answer:
+    """The sales of one day."""
+    return call(sim, "POST", "/ventas", DAY | {"sucursal": sucursal})

@@ -5,17 +5,14 @@ import http.client
 import json
 import math
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from simulator_client import Answer, articulos, call, small_world, ventas
+from simulator_client import articulos, ask, call, small_world, ventas
 
 from klk_daemon.simulator import Falla, Latencia, Simulador, TipoFalla, bad_rows, simulador_en_hilo
-
-DAY = {"sucursal": "SUC001", "fecha_desde": "2025-11-17", "fecha_hasta": "2025-11-17"}
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +31,6 @@ def sim(running: Simulador) -> Simulador:
     return running
 
 
-def _ask(sim: Simulador, sucursal: str = "SUC001") -> Answer:
-    return call(sim, "POST", "/ventas", DAY | {"sucursal": sucursal})
-
-
 def _last(sim: Simulador, resultado: str) -> None:
     """Waits until the log tells how the newest request ended."""
     for _ in range(200):
@@ -51,7 +44,7 @@ def test_http_status(sim: Simulador) -> None:
     """An error status with a page, and Retry-After where one is wanted."""
     sim.fallas.poner(Falla(TipoFalla.HTTP, status=429, retry_after="7", veces=1))
     sim.fallas.poner(Falla(TipoFalla.HTTP))
-    first, second = _ask(sim), _ask(sim)
+    first, second = ask(sim), ask(sim)
     assert (first.status, first.headers["retry-after"]) == (429, "7")
     assert second.status == 503
     assert "retry-after" not in second.headers
@@ -61,31 +54,31 @@ def test_http_status(sim: Simulador) -> None:
 def test_status_without_a_name(sim: Simulador) -> None:
     """A status that no standard knows is sent all the same."""
     sim.fallas.poner(Falla(TipoFalla.HTTP, status=520))
-    assert _ask(sim).status == 520
+    assert ask(sim).status == 520
 
 
 def test_html_and_error_with_200(sim: Simulador) -> None:
     """A page, or an application error, that calls itself a success."""
     sim.fallas.poner(Falla(TipoFalla.HTML, veces=1))
     sim.fallas.poner(Falla(TipoFalla.ERROR, mensaje="Timeout expired", veces=1))
-    page, error = _ask(sim), _ask(sim)
+    page, error = ask(sim), ask(sim)
     assert page.status == error.status == 200
     assert page.body.startswith(b"<!DOCTYPE html>")
     assert error.json == {"error": "Timeout expired"}
-    assert _ask(sim).json["ventas"]
+    assert ask(sim).json["ventas"]
 
 
 def test_redirect(sim: Simulador) -> None:
     """302 to somewhere else."""
     sim.fallas.poner(Falla(TipoFalla.REDIRECCION, destino="http://127.0.0.1:1/"))
-    answer = _ask(sim)
+    answer = ask(sim)
     assert (answer.status, answer.headers["location"]) == (302, "http://127.0.0.1:1/")
 
 
 def test_empty_body(sim: Simulador) -> None:
     """200, and nothing at all."""
     sim.fallas.poner(Falla(TipoFalla.CUERPO_VACIO))
-    answer = _ask(sim)
+    answer = ask(sim)
     assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "0")
 
 
@@ -104,7 +97,7 @@ def test_hang_ends(sim: Simulador) -> None:
     """After its time the connection is closed without an answer."""
     sim.fallas.poner(Falla(TipoFalla.CUELGA, segundos=0.1))
     with pytest.raises(http.client.RemoteDisconnected):
-        _ask(sim)
+        ask(sim)
     _last(sim, "cuelga")
 
 
@@ -130,19 +123,19 @@ def test_reset(sim: Simulador) -> None:
     """A TCP reset before the header, or in the middle of the body."""
     sim.fallas.poner(Falla(TipoFalla.CORTE, veces=1))
     with pytest.raises(ConnectionResetError):
-        _ask(sim)
+        ask(sim)
     sim.fallas.poner(Falla(TipoFalla.CORTE, parte=0.5, veces=1))
     with pytest.raises((ConnectionResetError, http.client.IncompleteRead)):
-        _ask(sim)
+        ask(sim)
     _last(sim, "corte")
 
 
 def test_truncated(sim: Simulador) -> None:
     """Content-Length promises more than comes."""
-    whole = len(_ask(sim).body)
+    whole = len(ask(sim).body)
     sim.fallas.poner(Falla(TipoFalla.TRUNCADO, parte=0.25))
     with pytest.raises(http.client.IncompleteRead) as broken:
-        _ask(sim)
+        ask(sim)
     assert len(broken.value.partial) == whole // 4
     _last(sim, "truncado")
 
@@ -150,7 +143,7 @@ def test_truncated(sim: Simulador) -> None:
 def test_json_cut_off(sim: Simulador) -> None:
     """HTTP is sound, the JSON inside ends in the middle."""
     sim.fallas.poner(Falla(TipoFalla.JSON_CORTADO))
-    answer = _ask(sim)
+    answer = ask(sim)
     assert answer.headers["content-length"] == str(len(answer.body))
     with pytest.raises(json.JSONDecodeError):
         _ = answer.json
@@ -160,7 +153,7 @@ def test_fewer_rows_than_the_total_says(sim: Simulador) -> None:
     """Valid JSON, cut short: klk-api.md, trap 8."""
     rows = ventas(sim, "2025-11-17")
     sim.fallas.poner(Falla(TipoFalla.CORTO, parte=0.75))
-    answer = _ask(sim).json
+    answer = ask(sim).json
     assert answer["meta"]["total_registros"] == len(rows)
     assert answer["ventas"] == rows[: len(rows) * 3 // 4]
     stock = call(sim, "POST", "/maestra/articulos/almacen", {"Codigoalmacen": "TANT"}).json
@@ -183,7 +176,7 @@ def test_repeated_rows(sim: Simulador, total: Any) -> None:
     """Some rows come twice (klk-api.md, trap 5), and the total counts either."""
     rows = ventas(sim, "2025-11-17")
     sim.fallas.poner(Falla(TipoFalla.REPETIDAS, total=total))
-    answer = _ask(sim).json
+    answer = ask(sim).json
     extra = answer["ventas"][len(rows) :]
     assert answer["ventas"][: len(rows)] == rows
     assert 0 < len(extra) < len(rows) / 4
@@ -260,7 +253,7 @@ def test_one_row_at_least_is_bad() -> None:
 def test_oversized_body(sim: Simulador) -> None:
     """Megabytes of white space after a sound answer."""
     sim.fallas.poner(Falla(TipoFalla.ENORME, megas=3))
-    answer = _ask(sim)
+    answer = ask(sim)
     assert len(answer.body) > 3_000_000
     assert answer.json["ventas"]
 
@@ -268,85 +261,7 @@ def test_oversized_body(sim: Simulador) -> None:
 def test_gzip_bomb(sim: Simulador) -> None:
     """A small body that unpacks to a large one."""
     sim.fallas.poner(Falla(TipoFalla.BOMBA_GZIP, megas=20))
-    answer = _ask(sim)
+    answer = ask(sim)
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.body) < 50_000
     assert len(gzip.decompress(answer.body)) == 20_000_000
-
-
-def test_faults_meet_whom_they_aim_at(sim: Simulador) -> None:
-    """A store's fault meets its sales and its warehouses, a path's that path; the control routes none."""
-    sim.fallas.poner(Falla(TipoFalla.HTTP, sucursal="SUC003"))
-    assert _ask(sim, "SUC003").status == 503
-    assert _ask(sim, "SUC001").status == 200
-    stock = {"Codigoalmacen": ["TANT"]}
-    assert call(sim, "POST", "/maestra/articulos/almacen", stock).status == 503
-    assert call(sim, "GET", "/maestra/almacenes/Reposicion?sucursal=SUC003").status == 503
-    sim.fallas.quitar()
-    sim.fallas.poner(Falla(TipoFalla.HTTP, ruta="/ventas"))
-    assert _ask(sim).status == 503
-    assert call(sim, "POST", "/maestra/articulos/almacen", stock).status == 200
-    sim.fallas.poner(Falla(TipoFalla.HTTP))
-    assert call(sim, "GET", "/_sim/").status == 200
-
-
-def test_faults_are_counted_and_taken_away(sim: Simulador) -> None:
-    """`veces` meets so many requests; `quitar` takes one away, or all."""
-    sim.fallas.poner(Falla(TipoFalla.HTTP, veces=2))
-    assert sim.fallas.todas()[0].veces == 2
-    assert [_ask(sim).status for _ in range(3)] == [503, 503, 200]
-    assert sim.fallas.todas() == []
-    one, two = (sim.fallas.poner(Falla(TipoFalla.HTTP, status=status)) for status in (500, 502))
-    assert sim.fallas.quitar(one.id) == 1
-    assert _ask(sim).status == 502
-    assert sim.fallas.quitar() == 1
-    assert sim.fallas.quitar(two.id) == 0
-    assert _ask(sim).status == 200
-
-
-def test_probability_is_drawn_from_the_seed() -> None:
-    """Half the requests fail, the same ones in every run."""
-    outcomes = []
-    for _ in range(2):
-        with simulador_en_hilo(small_world()) as sim:
-            sim.fallas.poner(Falla(TipoFalla.HTTP, probabilidad=0.5))
-            outcomes.append([_ask(sim).status for _ in range(30)])
-    assert outcomes[0] == outcomes[1]
-    assert 5 < outcomes[0].count(503) < 25
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"tipo": "nada"},
-        {"tipo": "http", "status": 200},
-        {"tipo": "corto", "parte": 2},
-        {"tipo": "corto", "parte": float("nan")},
-        {"tipo": "http", "veces": 0},
-        {"tipo": "http", "probabilidad": -1},
-        {"tipo": "http", "retry_after": "1\r\nX: y"},
-        {"tipo": "goteo", "trozo": 0},
-        {"tipo": "filas_malas", "dano": "leve"},
-    ],
-)
-def test_senseless_faults_are_refused(wrong: dict[str, Any]) -> None:
-    """A value out of range is a ValueError where the fault is made."""
-    with pytest.raises(ValueError, match=r"nada|status|parte|veces|probabilidad|retry_after|trozo|dano"):
-        Falla(**wrong)
-
-
-def test_latency_by_days_and_load(sim: Simulador) -> None:
-    """The wait grows with the days asked for and with the requests under way; jitter stays in its bounds."""
-    sim.latencia = Latencia(por_dia=0.05)
-    begin = time.monotonic()
-    call(sim, "POST", "/ventas", DAY | {"fecha_desde": "2025-11-15"})
-    assert 0.15 <= time.monotonic() - begin < 1
-    sim.latencia = Latencia(base=0.1, jitter=0.05, carga=1)
-    begin = time.monotonic()
-    threads = [threading.Thread(target=_ask, args=(sim,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 0.2 <= time.monotonic() - begin < 1.5
-    assert sim.en_curso_max >= 2
