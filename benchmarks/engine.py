@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import duckdb
 
+from benchmarks.process import MB
 from klk_daemon.bootstrap.app import build
 from klk_daemon.domain import Job, Resultado
 from klk_daemon.jobs.trigger import en_turno
@@ -86,9 +87,10 @@ class Engine:
         self._runner = asyncio.Runner()
 
     @property
-    def file(self) -> Path:
-        """The database file."""
-        return Path(self._app.settings.database.path)
+    def size_mb(self) -> float:
+        """What the database takes on disk, with the log of what is not yet in its file."""
+        file = Path(self._app.settings.database.path)
+        return sum(f.stat().st_size for f in (file, file.with_name(f"{file.name}.wal")) if f.exists()) / MB
 
     def run(self, job: str, now: datetime) -> Resultado:
         """One run at the instant `now` (UTC), to its end: until the database is closed.

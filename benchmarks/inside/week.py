@@ -21,7 +21,7 @@ def live(url: str, folder: str, runs: int, jobs: list[str], step_s: float) -> di
             for job in jobs:
                 engine.run(job, now)
             memory.append(resident_mb())
-            file.append(engine.file.stat().st_size / 1e6)
+            file.append(engine.size_mb)
     return {"memory": memory, "file": file}
 
 
