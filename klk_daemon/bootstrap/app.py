@@ -135,7 +135,7 @@ def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: O
         raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
     zona = ZoneInfo(settings.schedule.timezone)
-    origen = Archivo(Path(settings.database.path))
+    origen = Archivo(Path(settings.database.path), seal=state / "wal")
     database = before.database if before is not None and before.database.origen == origen else Database(origen)
     database.configure(lock_timeout_s=settings.database.lock_timeout_s, memory_limit=settings.database.memory_limit)
     entorno = Entorno(

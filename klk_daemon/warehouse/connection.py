@@ -182,9 +182,14 @@ class Database:
             self._disconnect()
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._connection is None:
+            return
+        try:
+            self.origen.before_close(self._connection)
+        except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
+            log.warning("bd_sin_checkpoint", error=_first_line(e))
+        self._connection.close()
+        self._connection = None
 
     def _next(self) -> _Work[Any] | None:
         with self._guard:
@@ -195,16 +200,14 @@ class Database:
 
     def _open(self, deadline: float) -> DuckDBPyConnection:
         """Opens it; while another process holds the file, tries until `deadline` (monotonic), once at least."""
-        folder = Path(self.origen.path).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise BaseFallida(
-                f"the database's folder {folder} cannot be made: {e.strerror}", hint="see database.path"
-            ) from e
         while True:
             try:
+                self.origen.before_open()
                 return self._prepared(duckdb.connect(self.origen.path, config=self._config))
+            except OSError as e:
+                raise BaseFallida(
+                    f"the database {self.origen.name} cannot be reached: {e}", hint="see database.path"
+                ) from e
             except duckdb.IOException as e:
                 if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))

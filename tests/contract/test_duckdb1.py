@@ -24,8 +24,12 @@ print(con.execute("SELECT count(*), sum(venta_total) FROM ventas_raw").fetchall(
 """
 
 
-def test_readable_by_duckdb_1_0(tmp_path: Path) -> None:
-    """A file with rows in every shared table, updated and deleted from, opens in DuckDB 1.0 with the same rows."""
+@pytest.mark.parametrize("in_the_log", [False, True])
+def test_readable_by_duckdb_1_0(tmp_path: Path, *, in_the_log: bool) -> None:
+    """A file with rows in every shared table, updated and deleted from, opens in DuckDB 1.0 with the same rows.
+
+    So it does where the newest changes are in the write-ahead log, as those of a large file are (origen.py).
+    """
     if not PYTHON.exists():
         if os.environ.get("KLK_TEST_FULL"):
             pytest.fail("DuckDB 1.0 is missing: make duckdb1")
@@ -47,7 +51,11 @@ def test_readable_by_duckdb_1_0(tmp_path: Path) -> None:
         )
         con.execute("CHECKPOINT")
         con.execute("UPDATE stock_actual SET cantidad = cantidad + 1 WHERE cantidad > 100")
+        con.execute("INSERT INTO ventas_raw (numero_factura, linea, venta_total) VALUES ('y', 2, 950)")
         con.execute("DELETE FROM ventas_raw WHERE venta_total > 900")
+        if in_the_log:
+            con.execute("PRAGMA disable_checkpoint_on_shutdown")
+    assert in_the_log == path.with_name("x.db.wal").exists()
     read = subprocess.run([PYTHON, "-c", READ, path], capture_output=True, text=True, check=False)
     assert read.stderr == ""
     stock, ventas = read.stdout.splitlines()
