@@ -7,6 +7,7 @@ the most memory that the system reports of a child is never less than what its p
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,7 @@ def main() -> None:
     wanted = options.only.split(",") if options.only else names
     if unknown := set(wanted) - set(names):
         parser.error(f"--only {', '.join(sorted(unknown))}: there are {', '.join(names)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # simulators end and folders go, as after Ctrl-C
     warn()
     for case in CASES:
         if case.name in wanted:

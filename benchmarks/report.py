@@ -59,6 +59,7 @@ def document(cases: Sequence[Case], measured: Mapping[str, Measured], machine: M
     goals = [f for one in measured.values() for f in one.figures if f.goal is not None]
     met = sum(f.met is True for f in goals)
     facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    missing = ", ".join(case.title for case in cases if case.name not in measured)
     sections = "\n\n".join(_section(case, measured[case.name]) for case in cases if case.name in measured)
     return f"""\
 # Results
@@ -68,7 +69,7 @@ turns in one go: a ratio is the median of the rounds' ratios, everything else a 
 *samples* says of how many. Memory is in MB of 10⁶ bytes. [docs/performance.md](../docs/performance.md) says what the
 figures mean to somebody who runs the program, and where the time goes.
 
-{facts}
+{facts}{f"{chr(10)}- not measured here: {missing}" if missing else ""}
 
 {sections}
 """

@@ -34,6 +34,7 @@ def grow(url: str, folder: str, rounds: int, text: bool, fortnights: list[int]) 
                     engine.run("ventas", begin)
                 size: dict[str, Any] = _in_turns(stage, rounds, full, empty)
                 sizes.append(size | {"lines": after * history.FORTNIGHT})
+        _hand_over(file)
         with Engine(stage.fresh(database=file)) as nineteen:
             nineteen.run("ventas", stage.move(HALF_AN_HOUR))
             many = _in_turns(stage, rounds, nineteen)
@@ -49,6 +50,12 @@ def _fill(file: Path, before: int, after: int, *, text: bool) -> None:
             history.text_types(con)
         history.fill(con, before, after)
         con.execute("DELETE FROM etl_marcas; DELETE FROM ventas_cobertura")
+        con.execute("CHECKPOINT")
+
+
+def _hand_over(file: Path) -> None:
+    """Leaves no log beside the file: one belongs to the state directory that it was written from."""
+    with duckdb.connect(str(file), config=CONFIG) as con:
         con.execute("CHECKPOINT")
 
 
