@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -78,9 +78,8 @@ def _get(url: str) -> bytes:
         return e.read()
 
 
-def _wait(process: "subprocess.Popen[bytes]", condition: object) -> None:
+def _wait(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    assert callable(condition)
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the daemon did not start, or its first runs did not end")
