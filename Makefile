@@ -9,12 +9,14 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 ARGS ?=
 # One more than there are processors: many tests wait for a process or a socket.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# The extensions of the extras exist for the locked DuckDB alone.
+DUCKDB2 := not extras and not soak and not mutants and not systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-systemd soak mutants lint format bench lock dlt duckdb1 clean
+.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench lock dlt duckdb1 clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.base  ## simulator and daemon on a scratch database (ARGS=--once ends after both jobs)
 	$(BIN)/klk-daemon demo $(ARGS)
@@ -24,6 +26,10 @@ run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
 
 test: lint  ## linters, type check and the tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-duckdb2: $(VENV)-duckdb2/.done  ## the tests of the file on DuckDB 2, in an environment of its own
+	$(VENV)-duckdb2/bin/python -m pytest -n $(WORKERS) -m '$(DUCKDB2)' --ignore tests/unit/settings \
+	    --ignore tests/unit/simulator $(ARGS)
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)
@@ -53,13 +59,16 @@ lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB sta
 	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
 	$(COMPILE) benchmarks/peers/dlt/requirements.in -o benchmarks/peers/dlt/requirements.lock
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --constraint requirements.lock -o requirements-dev.lock
+	sed -n '/^duckdb/d; s/ *\\$$//; /^[a-z]/p' requirements-dev.lock > $(VENV)/but-duckdb.txt
+	$(COMPILE) pyproject.toml --group dev --group build --constraint $(VENV)/but-duckdb.txt \
+	    --override tests/duckdb2/override.txt --no-annotate -o tests/duckdb2/requirements.lock
 
 dlt: $(VENV)-dlt/.done  ## the peer that the benchmarks compare with, in an environment of its own
 
 duckdb1: $(VENV)-duckdb1/.done  ## the oldest DuckDB that must read our files, for its tests
 
 clean:  ## removes what make has made
-	rm -rf $(VENV) $(VENV)-duckdb1 $(VENV)-dlt .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-duckdb1 $(VENV)-dlt $(VENV)-duckdb2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -84,4 +93,9 @@ $(VENV)-duckdb1/.done: tests/duckdb1/requirements.lock
 $(VENV)-dlt/.done: benchmarks/peers/dlt/requirements.lock
 	$(PYTHON) -m venv $(VENV)-dlt
 	$(VENV)-dlt/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
+
+$(VENV)-duckdb2/.done: tests/duckdb2/requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)-duckdb2
+	$(VENV)-duckdb2/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
+	$(VENV)-duckdb2/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -3,7 +3,10 @@
 import asyncio
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,41 +28,39 @@ class Watch:
 
     def __init__(self) -> None:
         self.held_s = 0.0
-        self._open = 0
+        self._open: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._connect = duckdb.connect
         duckdb.connect = self._opened
 
-    def settle(self) -> None:
-        """Waits until the file is closed: a run's outcome is known before that."""
+    def settle(self, path: str) -> None:
+        """Waits until a file is closed: a run's outcome is known before that."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._open, timeout=60)
+            self._changed.wait_for(lambda: not self._open[path], timeout=60)
 
-    def _opened(self, *arguments: Any, **options: Any) -> Any:
+    def _opened(self, database: object = ":memory:", *arguments: Any, **options: Any) -> Any:
+        path, began = str(database), time.perf_counter()
         with self._changed:
-            self._open += 1
-        began = time.perf_counter()
+            self._open[path] += 1
         try:
-            return _Watched(self._connect(*arguments, **options), self, began)
+            return _Watched(self._connect(path, *arguments, **options), partial(self._closed, path, began))
         except duckdb.Error:
-            self.closed(began)
+            self._closed(path, began)
             raise
 
-    def closed(self, began: float) -> None:
-        """What was opened then is closed now."""
+    def _closed(self, path: str, began: float) -> None:
         with self._changed:
             self.held_s += time.perf_counter() - began
-            self._open -= 1
+            self._open[path] -= 1
             self._changed.notify_all()
 
 
 class _Watched:
     """A connection that tells when it is closed, and else is the connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, watch: Watch, began: float) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, closed: Callable[[], None]) -> None:
         self._connection = connection
-        self._watch = watch
-        self._began = began
+        self._closed = closed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -72,17 +73,18 @@ class _Watched:
 
     def close(self) -> None:
         self._connection.close()
-        self._watch.closed(self._began)
+        self._closed()
 
 
 WATCH = Watch()
 
 
 class Engine:
-    """The objects of a run, for the configuration in `folder`."""
+    """The objects of a run, for the configuration in `folder`; with `serve` (see `database.serve`) as the daemon."""
 
-    def __init__(self, folder: Path) -> None:
-        self._app = build(load(folder / "klk.toml", env={}), folder / "state")
+    def __init__(self, folder: Path, *, serve: str = "") -> None:
+        env = {"KLK_DATABASE__SERVE": serve} if serve else {}
+        self._app = build(load(folder / "klk.toml", env=env), folder / "state", daemon=bool(serve))
         self._app.setup_logs(console="critical")
         self._runner = asyncio.Runner()
 
@@ -106,7 +108,8 @@ class Engine:
             inventario_wait_s=0,
         )
         resultado = self._runner.run(work)
-        WATCH.settle()
+        if not self._app.database.origen.stays_open:
+            WATCH.settle(self._app.database.origen.path)
         if resultado.exit_code:
             raise RuntimeError(f"a failure is no measurement: {resultado}")
         return resultado

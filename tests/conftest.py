@@ -1,6 +1,7 @@
 """What all tests share: no network but loopback, an environment of their own, and a real database file."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +43,28 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.setenv("HOME", str(home))
     for name in ("CONFIG", "STATE", "DATA", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+
+
+def tool(name: str, package: str) -> str:
+    """A program of a Debian package; where it is missing the test is skipped, or fails if all must run."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("KLK_TEST_FULL"):
+            pytest.fail(f"{name} is missing: apt install {package}")
+        pytest.skip(f"{name} is not installed (Debian: {package})")
+    return found
+
+
+@pytest.fixture
+def promtool() -> str:
+    """Checks metrics, rules and configurations."""
+    return tool("promtool", "prometheus")
+
+
+@pytest.fixture
+def prometheus() -> str:
+    """A real Prometheus."""
+    return tool("prometheus", "prometheus")
 
 
 @pytest.fixture

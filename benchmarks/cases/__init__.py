@@ -10,6 +10,7 @@ from benchmarks.cases import (
     inventario,
     latency,
     scale,
+    served,
     stores,
     terminal,
     ventas,
@@ -29,4 +30,5 @@ CASES: tuple[Case, ...] = (
     terminal.CASE,
     catchup.CASE,
     conciliacion.CASE,
+    served.CASE,
 )

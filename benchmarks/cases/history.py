@@ -1,7 +1,6 @@
 """Sales into a table of many years: how long the database is held, and how long the run takes."""
 
 import shutil
-from datetime import time
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,7 +12,6 @@ from benchmarks.scene import scene
 ROUNDS = 9
 HELD_MS, HELD_RATIO, RUN_RATIO = 150, 1.5, 1.2
 FORTNIGHTS = (7, 14, 27, 53)  # of 19 stores: 5, 11, 21 and 41 million lines
-MORNING = time(9, 30)
 LINES_A_DAY = 1040  # 120 or so in the 90 minutes that a run reads
 KINDS = {"new": "typed", "legacy": "text"}
 # What a line takes in the file, and as much again for the log of what is not yet there.

@@ -1,6 +1,6 @@
 """The sales of four stores in half an hour, beside the floor."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from benchmarks.case import Bench, Case, Figure, Finding, cpu_over, over, samples
 from benchmarks.process import inside
@@ -8,7 +8,6 @@ from benchmarks.scene import scene
 
 ROUNDS = 11
 GOAL = 1.5
-OVERLAP = timedelta(minutes=60)
 MORNING = datetime(2025, 11, 17, 10, 0)  # noqa: DTZ001 - store-local
 LINES_A_DAY = 1040  # 120 or so in the 90 minutes that a run reads, the overlap included
 

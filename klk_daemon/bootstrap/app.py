@@ -3,26 +3,26 @@
 import asyncio
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from klk_daemon import __version__, logs
+from klk_daemon.bootstrap.servir import place, require_same
 from klk_daemon.domain import Job, Rango, Tienda
 from klk_daemon.errors import ConfigError
 from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.pausas import Pausas
-from klk_daemon.jobs.run import Entorno, Trabajo, nothing
+from klk_daemon.jobs.run import Entorno, Trabajo
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import dias
@@ -38,6 +38,10 @@ Observer = Callable[[str, str, float], None]
 
 def nothing_asked(_what: str, _error_tipo: str, _seconds: float) -> None:
     """The observer of those who do not count."""
+
+
+def nothing_due(_job: Job, _due: datetime) -> None:
+    """The asked one of a schedule that is only looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,16 @@ class App:
         folder = Path(self.settings.logs.dir)
         logs.setup(folder, level=self.settings.logs.level, zona=self.zona, console=console)
 
-    def schedule(self, ask: Callable[[Job], None] = nothing) -> "Schedule":
-        """When the jobs run; nothing fires before it is armed. `ask` is called with a job that is due."""
+    def schedule(self, ask: "Callable[[Job, datetime], None]" = nothing_due) -> "Schedule":
+        """When the jobs run; nothing fires before it is armed. `ask`: see `Schedule`."""
         from klk_daemon.daemon.scheduler import Schedule  # noqa: PLC0415 - APScheduler, which a trigger does without
 
         return Schedule(self.crons(), self.zona, ask)
+
+    def observed(self, observer: Observer) -> "App":
+        """The same objects, whose requests to KLK the observer is told of."""
+        slots = asyncio.Semaphore(self.settings.api.max_concurrency)
+        return replace(self, entorno=replace(self.entorno, client=partial(_client, self.settings, slots, observer)))
 
     def crons(self) -> dict[Job, str]:
         """Job to cron expression, in the order in which jobs that are due together begin."""
@@ -116,7 +125,14 @@ class App:
         )
 
 
-def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: Observer = nothing_asked) -> App:
+def build(
+    loaded: Loaded,
+    state: Path,
+    *,
+    before: App | None = None,
+    observer: Observer = nothing_asked,
+    daemon: bool = False,
+) -> App:
     """The objects, for settings that can be run. Opens nothing yet.
 
     Args:
@@ -124,18 +140,20 @@ def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: O
         state: the state directory; made where it is missing.
         before: the objects that these take the place of: its database is kept, as one file must have one writer.
         observer: is told of each request to KLK.
+        daemon: whether this process is the daemon, which alone serves the database (`database.serve`).
 
     Raises:
-        ConfigError: there is no store, no address, or no state directory.
+        ConfigError: there is no store, no address, or no state directory; or it cannot be served.
     """
     require_runnable(loaded)
     settings = loaded.settings
-    if settings.database.path.startswith("ducklake:") or settings.database.serve:
-        key = "serve" if settings.database.serve else "path"
-        raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
+    if settings.database.path.startswith("ducklake:"):
+        raise ConfigError("database.path: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
     zona = ZoneInfo(settings.schedule.timezone)
-    origen = Archivo(Path(settings.database.path), seal=state / "wal")
+    origen = place(settings, state, daemon=daemon)
+    if before is not None:
+        require_same(before.database.origen, origen)
     database = before.database if before is not None and before.database.origen == origen else Database(origen)
     database.configure(lock_timeout_s=settings.database.lock_timeout_s, memory_limit=settings.database.memory_limit)
     entorno = Entorno(

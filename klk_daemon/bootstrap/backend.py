@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from klk_daemon.bootstrap import report
+from klk_daemon.bootstrap import historia, report
 from klk_daemon.bootstrap.app import App
 from klk_daemon.domain import Job, ResultadoTienda, Tienda
 from klk_daemon.errors import CorridaError, KlkError, OcupadoError
@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 # Pages and probes ask often; the database is asked once for all of them.
 FRESH_S = 2.0
+# A scrape does not wait for a database that another process holds: Prometheus would take this daemon for dead.
+SCRAPE_S = 2.0
 END = object()
 
 
@@ -70,9 +72,30 @@ class Backend:
         self._read_at = time.monotonic()
         self._metrics.held(held.estados, held.huecos(app, now), zona=app.zona)
 
-    async def runs(self, limit: int) -> list[dict[str, Any]]:
-        """The newest runs with their stores."""
-        return (await self._app().database.transaction(lambda con: queries.corridas(con, limit=limit))).value
+    def changed(self) -> None:
+        """Something has changed: what is asked for next is read anew."""
+        self._read_at = float("-inf")
+
+    async def figures(self) -> None:
+        """Brings the metrics up to date with the database; those of before stay where it cannot be read in time."""
+        self._metrics.pauses(self._app().pausas.vigentes(self._clock()))
+        reading = asyncio.create_task(self.status())
+        done, _ = await asyncio.wait({reading}, timeout=SCRAPE_S)
+        if not done:
+            reading.cancel()
+            return
+        try:
+            reading.result()
+        except KlkError as e:
+            log.warning("bd_no_leida", error=str(e))
+
+    async def runs(self, limit: int, **filters: Any) -> list[dict[str, Any]]:
+        """The newest runs with their stores; `filters` are those of `queries.corridas`."""
+        return await historia.leer(self._app(), lambda con: queries.corridas(con, limit=limit, **filters))
+
+    async def certificados(self) -> dict[str, Any]:
+        """What `certificados --json` prints."""
+        return await historia.certificados(self._app(), self._clock())
 
     def trigger(self, job: Job, order: TriggerOrder) -> AsyncIterator[dict[str, Any]]:
         """Starts a run of its own; the caller may listen to it, and may stop listening.
@@ -117,7 +140,7 @@ class Backend:
             )
             if not order.dry_run:
                 self._metrics.ended(resultado)
-            self._read_at = float("-inf")
+            self.changed()
             events.put_nowait({"resultado": document(resultado), "exit_code": resultado.exit_code})
         except KlkError as e:
             events.put_nowait({"error": str(e), "exit_code": e.exit_code})
@@ -127,12 +150,12 @@ class Backend:
     def pause(self, job: Job, hasta: datetime | None) -> None:
         """Has the schedule leave a job alone, until `hasta` or until told."""
         self._app().pausas.poner([job], hasta)
-        self._read_at = float("-inf")
+        self.changed()
 
     def resume(self, job: Job) -> None:
         """Ends a job's pause."""
         self._app().pausas.quitar([job])
-        self._read_at = float("-inf")
+        self.changed()
 
 
 async def _listen(events: asyncio.Queue[Any]) -> AsyncIterator[dict[str, Any]]:

@@ -81,7 +81,9 @@ async def examine(
     zona = ZoneInfo(settings.schedule.timezone)
     logs = Path(settings.logs.dir)
     in_database, in_klk, cron = await asyncio.gather(
-        _database(settings, pid, lambda: local(clock(), zona)), _klk(settings, clock), asyncio.to_thread(_old_cron)
+        _database(settings, state, pid, lambda: local(clock(), zona)),
+        _klk(settings, clock),
+        asyncio.to_thread(_old_cron),
     )
     kept = {"logs": logs} if _remote(settings) else {"database": Path(settings.database.path).parent, "logs": logs}
     return [
@@ -139,7 +141,7 @@ def _remote(settings: Settings) -> bool:
     return settings.database.path.startswith("ducklake:")
 
 
-async def _database(settings: Settings, pid: int | None, clock: Callable[[], datetime]) -> list[Hallazgo]:
+async def _database(settings: Settings, state: Path, pid: int | None, clock: Callable[[], datetime]) -> list[Hallazgo]:
     from klk_daemon.checks.database import database  # noqa: PLC0415 - DuckDB, for those who have a file
     from klk_daemon.warehouse.connection import Database  # noqa: PLC0415
     from klk_daemon.warehouse.origen import Archivo  # noqa: PLC0415
@@ -149,9 +151,14 @@ async def _database(settings: Settings, pid: int | None, clock: Callable[[], dat
     limit = settings.database.memory_limit
     db = Database(Archivo(Path(settings.database.path)), lock_timeout_s=HELD_S, memory_limit=limit)
     try:
-        return await database(db, daemon_pid=pid, clock=clock)
+        found = await database(db, daemon_pid=pid, clock=clock)
     finally:
         db.close()
+    if not settings.database.serve:
+        return found
+    from klk_daemon.bootstrap import servir  # noqa: PLC0415
+
+    return [*found, *await asyncio.to_thread(servir.examine, settings, state, pid)]
 
 
 async def _klk(settings: Settings, clock: Callable[[], datetime]) -> list[Hallazgo]:

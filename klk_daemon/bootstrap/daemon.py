@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
+from klk_daemon.bootstrap import textfile
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
@@ -34,6 +35,11 @@ from klk_daemon.web import server
 from klk_daemon.windows import instante, local
 
 log = structlog.get_logger()
+
+# A run that begins within so much of its time has not been missed.
+ON_TIME = timedelta(seconds=10)
+# How often the service manager hears that the start goes on.
+OPENING_S = 20.0
 
 
 async def run_daemon(
@@ -59,6 +65,7 @@ async def run_daemon(
     metrics = Metrics(CollectorRegistry(), version=__version__)
     app = build(None, metrics.asked)
     on_app(app)
+    metrics.configured(app.tiendas)
     with only_instance(app.state):
         await _Daemon(app, build, on_app, on_listen, metrics, clock).serve()
 
@@ -81,20 +88,29 @@ class _Daemon:
         self._clock = clock
         self._notifier = Notifier(os.environ)
         self._schedule = app.schedule(self._ask)
-        self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
+        self._workers = {job: Worker(job, partial(self._run, job), metrics.make_up(job)) for job in self._schedule.jobs}
         self._backend = Backend(lambda: self._app, metrics, clock)
 
     async def serve(self) -> None:
-        last_runs = await self._last_runs()
+        opening = asyncio.create_task(self._opening())
+        try:
+            last_runs = await self._last_runs()
+        finally:
+            opening.cancel()
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
         last_runs.setdefault(Job.CONCILIACION, min(last_runs.values(), default=self._clock()))
+        textfile.retire(self._app)
         listening = self._listen()
         try:
             await serve(
                 workers=self._workers,
                 schedule=self._schedule,
                 ask=self._ask,
-                due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
+                due={
+                    job: due
+                    for job in self._workers
+                    if (due := self._schedule.missed(job, last_runs.get(job), self._clock())) is not None
+                },
                 clock=self._clock,
                 notifier=self._notifier,
                 services={} if listening is None else {"http": server.serve(self._web(), listening)},
@@ -105,15 +121,22 @@ class _Daemon:
         finally:
             (self._app.state / HTTP_FILE).unlink(missing_ok=True)
 
+    async def _opening(self) -> None:
+        """An upgrade with its backup, or another program's lock, may keep the start for minutes."""
+        while True:
+            self._notifier.starting("opening the database")
+            await asyncio.sleep(OPENING_S)
+
     def _stop_waiting(self) -> None:
         self._app.database.stop_waiting()
 
-    def _ask(self, job: Job) -> None:
-        """A job is due; a paused one is left alone."""
-        if job in self._app.pausas.vigentes(self._clock()):
+    def _ask(self, job: Job, due: datetime) -> None:
+        """A job is due, or was; a paused one is left alone."""
+        now = self._clock()
+        if job in self._app.pausas.vigentes(now):
             log.info("pausado", job=str(job))
         else:
-            self._workers[job].ask()
+            self._workers[job].ask(late=now - due > ON_TIME or self._app.entorno.locks.busy(job))
 
     async def _run(self, job: Job) -> None:
         app = self._app
@@ -124,6 +147,7 @@ class _Daemon:
             app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
         )
         self._metrics.ended(resultado)
+        self._backend.changed()
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
 
@@ -163,6 +187,7 @@ class _Daemon:
         except CorridaError as e:
             log.warning("bd_no_leida", error_tipo=e.error_tipo, error=str(e))
             return {}
+        await self._backend.figures()
         return {Job(job): instante(inicio, zona) for job, inicio in inicios.items() if job in set(Job)}
 
     def _reload(self) -> None:
@@ -176,9 +201,11 @@ class _Daemon:
             log.error("configuracion_rechazada", error=str(e))  # noqa: TRY400 - not a bug, no traceback
         else:
             self._app = app
+            self._metrics.configured(app.tiendas)
+            self._backend.changed()
             now = self._clock()
-            for job in self._schedule.late(now):  # due, and about to fire when it is armed anew
-                self._ask(job)
+            for job, due in self._schedule.late(now).items():  # about to fire when it is armed anew
+                self._ask(job, due)
             self._schedule.configure(app.crons(), app.zona)
             self._schedule.arm(now)
             log.info("configuracion_recargada", tiendas=[t.id for t in app.tiendas if t.activa])

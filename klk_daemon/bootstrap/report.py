@@ -7,6 +7,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from klk_daemon.bootstrap import servir
 from klk_daemon.bootstrap.app import App
 from klk_daemon.daemon.instance import running_pid
 from klk_daemon.domain import Intervalo, Job
@@ -44,7 +45,7 @@ async def read(app: App) -> Held:
         return Held({id_: EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids})
 
     def ask(con: DuckDBPyConnection) -> Held:
-        schema.ensure(con, local(datetime.now(UTC), app.zona))
+        schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
         return Held(
             {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
         )
@@ -62,6 +63,7 @@ def document(app: App, held: Held, now: datetime) -> dict[str, Any]:
     return {
         "daemon": {"pid": running_pid(app.state)},
         "base": app.settings.database.path,
+        "servida": servir.told(app.database.origen, app.state),
         "ahora": reloj,
         "proximas": {job: local(due, zona) for job in Job if (due := schedule.next_after(job, now)) is not None},
         "pausas": {job: local(hasta, zona) if hasta else None for job, hasta in pausas.items()},

@@ -32,20 +32,19 @@ async def database(db: Database, *, daemon_pid: int | None, clock: Callable[[], 
             else found
         ]
 
-    def look(con: DuckDBPyConnection) -> KlkError | None:
+    def look(con: DuckDBPyConnection) -> KlkError | int:
         try:
-            schema.ensure(con, clock())
+            return schema.ensure(con, clock(), keep=False)
         except ConfigError as e:
             return e
-        return None
 
     try:
-        wrong = (await db.transaction(look, keep=False)).value
+        shape = (await db.transaction(look, keep=False)).value
     except BaseOcupada as e:
         return [_held(e, daemon_pid)]
     except CorridaError as e:
         return [fail("database", *told(e))]
-    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), _shape(wrong)]
+    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), _shape(shape)]
 
 
 def _there(db: Database) -> bool:
@@ -63,10 +62,13 @@ def _held(error: BaseOcupada, daemon_pid: int | None) -> Hallazgo:
     return fail("database", message, hint)
 
 
-def _shape(wrong: KlkError | None) -> Hallazgo:
-    if wrong is None:
-        return ok("schema", f"version {schema.migrations()[-1][0]}")
+def _shape(found: KlkError | int) -> Hallazgo:
+    if isinstance(found, int):
+        newest = schema.migrations()[-1][0]
+        return ok(
+            "schema", f"version {newest}" if found in {0, newest} else f"version {found}; a run raises it to {newest}"
+        )
     # A run exits 2 on it, so a check that let it pass would be wrong; the data are safe.
-    kind = "needs `db migrate`: " if isinstance(wrong, MigracionNecesaria) else ""
-    message, hint = told(wrong)
+    kind = "needs `db migrate`: " if isinstance(found, MigracionNecesaria) else ""
+    message, hint = told(found)
     return fail("schema", kind + message, hint)

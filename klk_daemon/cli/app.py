@@ -32,7 +32,7 @@ COMMANDS = {
     "trigger": "trigger",
     "status": "status",
     "runs": "history",
-    "certificados": "history",
+    "certificados": "certificados",
     "logs": "logs",
     "pause": "pause",
     "resume": "pause",
@@ -70,12 +70,13 @@ class Globals:
 
         return load(self.config, overrides=parse_set(self.assignments))
 
-    def build(self, *, before: "App | None" = None, observer: "Observer | None" = None) -> "App":
+    def build(self, *, before: "App | None" = None, observer: "Observer | None" = None, daemon: bool = False) -> "App":
         """The objects of a process, with the settings of `load`.
 
         Args:
             before: the objects that they take the place of.
             observer: is told of each request to KLK.
+            daemon: whether this process is the daemon.
 
         Raises:
             ConfigError: the settings are wrong, or cannot be run.
@@ -87,7 +88,8 @@ class Globals:
             from klk_daemon.settings import state_dir
 
         loaded = self.load()
-        return build(loaded, state_dir(config=loaded.file), before=before, observer=observer or nothing_asked)
+        state = state_dir(config=loaded.file)
+        return build(loaded, state, before=before, observer=observer or nothing_asked, daemon=daemon)
 
 
 def _version(value: bool) -> None:
@@ -117,7 +119,7 @@ def _callback(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits with its code (contract, "Commands")."""
     # To look for cycles once more at the end, when the system takes everything back anyway, would take 100 ms.
-    atexit.register(gc.freeze)
+    atexit.register(_leave_the_rest_to_the_system)
     options, command = hoist(sys.argv[1:] if arguments is None else arguments)
     arguments = [*options, *command]
     _register(command)
@@ -141,6 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"klk-daemon: internal error: {e!r}; --debug shows where", file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def _leave_the_rest_to_the_system() -> None:
+    """Spares the last search; not with DuckDB 2, which prints a page of what it then takes for leaks."""
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is None or duckdb.__version__.startswith("1."):
+        gc.freeze()
 
 
 def hoist(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

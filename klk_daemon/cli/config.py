@@ -41,6 +41,10 @@ def validate(context: typer.Context) -> None:
 
     loaded = _load(context)
     settings.require_runnable(loaded)
+    if loaded.settings.database.serve:
+        from klk_daemon.bootstrap.servir import require_servable
+
+        require_servable(loaded.settings)
     typer.echo(f"ok: {loaded.file or 'environment and command line'} ({settings.summary(loaded)})")
 
 

@@ -19,7 +19,7 @@ def run(context: typer.Context) -> None:
     databases = set()
 
     def build(before: "App | None", observer: "Observer") -> "App":
-        app = options.build(before=before, observer=observer)
+        app = options.build(before=before, observer=observer, daemon=True)
         app.elegir(())
         return app
 

@@ -63,6 +63,8 @@ def _text(report: dict[str, Any]) -> str:
 
     pid = report["daemon"]["pid"]
     lines = [f"daemon: running (pid {pid})" if pid else "daemon: not running", f"database: {report['base']}"]
+    if (served := report["servida"]) is not None:
+        lines += [f"served: {served['uri']}, token in {served['token']}; to attach:", f"  {served['sql']}"]
     for job, due in report["proximas"].items():
         paused = f" (paused until {_until(report['pausas'][job])})" if job in report["pausas"] else ""
         lines.append(f"next {job}: {_moment(due):%Y-%m-%d %H:%M}{paused}")

@@ -17,6 +17,7 @@ from klk_daemon.interrupt import INTERRUPTED, raise_on_interrupt
 
 if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
+    from klk_daemon.bootstrap.textfile import Textfile
     from klk_daemon.cli.remote import Remote
     from klk_daemon.domain import Job, ResultadoTienda, Tienda
     from klk_daemon.jobs.run import Trabajo
@@ -132,8 +133,17 @@ def _run_here(
 
     app.setup_logs(console="warning" if sys.stderr.isatty() else None)
     ended: list[Ended] = []
+    textfile = _textfile(app) if app.settings.metrics.textfile and not dry_run else None
+    entorno = app.entorno if textfile is None else textfile.app.entorno
 
     async def run_all() -> None:
+        try:
+            await run_each()
+        finally:
+            if textfile is not None:
+                await textfile.write()
+
+    async def run_each() -> None:
         for trabajo in trabajos:
             with _progress(trabajo.job, len(tiendas)) as done:
 
@@ -143,7 +153,7 @@ def _run_here(
                 resultado = await en_turno(
                     trabajo,
                     tiendas,
-                    app.entorno,
+                    entorno,
                     clock=_now,
                     inventario_wait_s=app.settings.inventario.wait_s,
                     wait=wait,
@@ -151,6 +161,8 @@ def _run_here(
                     on_tienda=told,
                 )
                 ended.append((document(resultado), resultado.exit_code))
+                if textfile is not None:
+                    textfile.ended(resultado)
 
     try:
         asyncio.run(_until_signal(run_all(), app.database.stop_waiting))
@@ -160,6 +172,12 @@ def _run_here(
     finally:
         app.database.close()
     return ended
+
+
+def _textfile(app: "App") -> "Textfile":
+    from klk_daemon.bootstrap.textfile import Textfile
+
+    return Textfile(app, _now)
 
 
 def _now() -> datetime:

@@ -15,6 +15,8 @@ PID_FILE = "klk-daemon.pid"
 HTTP_FILE = "http.json"
 # What lets their orders pass.
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
+# What lets readers of a served database pass.
+QUACK_TOKEN_FILE = "quack_token"  # noqa: S105 - a file's name
 
 
 @contextmanager
@@ -54,9 +56,9 @@ def running_pid(state: Path) -> int | None:
         return int(text) if text.isdecimal() else None
 
 
-def token(state: Path) -> str:
-    """The token of a state directory; made, with 256 bits, where there is none."""
-    path = state / TOKEN_FILE
+def token(state: Path, name: str = TOKEN_FILE) -> str:
+    """A token of a state directory, in the file `name`; made, with 256 bits, where there is none."""
+    path = state / name
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32), encoding="ascii")

@@ -25,8 +25,8 @@ async def serve(
     *,
     workers: Mapping[Job, Worker],
     schedule: Schedule,
-    ask: Callable[[Job], None],
-    due: Collection[Job],
+    ask: Callable[[Job, datetime], None],
+    due: Mapping[Job, datetime],
     clock: Callable[[], datetime],
     notifier: Notifier,
     services: Mapping[str, Coroutine[Any, Any, None]],
@@ -39,8 +39,8 @@ async def serve(
     Args:
         workers: one a job, in the order in which they are to begin.
         schedule: when they run.
-        ask: asks for a run that is due.
-        due: the jobs to run at once: they were missed, or never ran.
+        ask: asks for a run that was due at that time.
+        due: the jobs to run at once, since they were missed or never ran, and when they were due.
         clock: the time, UTC.
         notifier: the service manager.
         services: what else runs as long as the daemon does, by name; its end ends the daemon.
@@ -57,8 +57,8 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
 
-    for job in due:
-        ask(job)
+    for job, since in due.items():
+        ask(job, since)
     now = clock()
     schedule.arm(now)
     supervisor = Supervisor(schedule, ask, now=now, elapsed=time.monotonic())

@@ -20,6 +20,10 @@ class Notifier:
         """After how many seconds without `alive` it restarts us; None where it does not."""
         return self._watchdog_s
 
+    def starting(self, status: str) -> None:
+        """The start goes on: another minute, if `TimeoutStartSec` is over. To be said again before that is."""
+        self._send(f"EXTEND_TIMEOUT_USEC={60 * 1_000_000}\nSTATUS={status}")
+
     def ready(self, status: str) -> None:
         """The start, or a reload, is over."""
         self._send(f"READY=1\nSTATUS={status}")

@@ -8,7 +8,7 @@ for this process, and what should have fired against what did.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,12 +32,14 @@ class Supervisor:
 
     Args:
         schedule: what it watches.
-        ask: asks for a run of a job: makes up once what was missed.
+        ask: asks for a run of a job that was due at that time: makes up once what was missed.
         now: the wall clock, UTC.
         elapsed: seconds that have passed for this process (monotonic).
     """
 
-    def __init__(self, schedule: Schedule, ask: Callable[[Job], None], *, now: datetime, elapsed: float) -> None:
+    def __init__(
+        self, schedule: Schedule, ask: Callable[[Job, datetime], None], *, now: datetime, elapsed: float
+    ) -> None:
         self._schedule = schedule
         self._ask = ask
         self._now = now
@@ -51,12 +53,13 @@ class Supervisor:
             KlkError: the schedule does not fire although it was armed anew: only a new process helps.
         """
         jump = (now - self._now) - timedelta(seconds=elapsed - self._elapsed)
-        before, self._now, self._elapsed = self._now, now, elapsed
+        self._now, self._elapsed = now, elapsed
         if abs(jump) > JUMP:
             log.warning(
                 "reloj_salto", segundos=round(jump.total_seconds()), sentido="adelante" if jump > JUMP else "atras"
             )
-            self._make_up(before, now)
+            # What the schedule has fired by itself since the machine woke is not asked for again.
+            self._make_up(self._schedule.late(now))
             self._schedule.arm(now)
             return
         late = self._schedule.late(now - LATE)
@@ -69,16 +72,14 @@ class Supervisor:
                 hint="the process ends, for the service manager to start it again",
             )
         log.error("planificador_rearmado", jobs=[str(job) for job in late])
-        for job in late:
-            self._ask(job)
+        self._make_up(late)
         self._schedule.arm(now)
         self._rearmed = True
 
-    def _make_up(self, before: datetime, now: datetime) -> None:
+    def _make_up(self, late: Mapping[Job, datetime]) -> None:
         """Asks once for each job that was due while the machine slept, or the clock passed over its time."""
-        for job in self._schedule.jobs:
-            if self._schedule.missed(job, before, now):
-                self._ask(job)
+        for job, due in late.items():
+            self._ask(job, due)
 
 
 async def watch(supervisor: Supervisor, clock: Callable[[], datetime], notifier: Notifier) -> None:

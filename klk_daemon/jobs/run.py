@@ -178,7 +178,7 @@ class _Corrida(Generic[P]):
             if not self._dry_run:
                 self._entorno.pendientes.olvidar()
                 self._entorno.recibo.recortar()
-            partes = await self._fan_out(planes, await client)
+            partes = await self._fan_out(planes, await client, done.espera_s)
         await self._book([p for p in partes if p.error is not None])
         resultado = Resultado(
             self.libro.run_id, self._trabajo.job, self.libro.modo, self._now, self._elapsed(), tuple(partes)
@@ -189,7 +189,7 @@ class _Corrida(Generic[P]):
     def _open(self, con: DuckDBPyConnection) -> tuple[Libro, dict[str, P]]:
         """The run's first transaction: repairs what an earlier run left, plans this one, books its start."""
         reloj = local(self._now, self._entorno.zona)
-        schema.ensure(con, reloj)
+        schema.ensure(con, reloj, keep=not self._dry_run)
         if (perdida := self._entorno.recibo.comparar(con)) is not None:
             _recuperar(con, perdida)
         pendientes = self._entorno.pendientes.escribir(con)
@@ -206,11 +206,14 @@ class _Corrida(Generic[P]):
     async def _client(self) -> "KlkClient":
         return self._entorno.client()
 
-    async def _fan_out(self, planes: Mapping[str, P], klk: "KlkClient") -> list[ResultadoTienda]:
-        """All stores side by side, to their end; a deadline or a cancellation makes that `interrumpido`."""
+    async def _fan_out(self, planes: Mapping[str, P], klk: "KlkClient", espera_s: float) -> list[ResultadoTienda]:
+        """All stores side by side, to their end; a deadline or a cancellation makes that `interrumpido`.
+
+        `espera_s`: how long all of them have waited for the database already.
+        """
         reason = f"schedule.run_timeout_s ({self._entorno.run_timeout_s:g} s) is over"
         async with klk as client:
-            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client)) for t in self._tiendas]
+            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, espera_s)) for t in self._tiendas]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
             except asyncio.CancelledError:
@@ -229,7 +232,7 @@ class _Corrida(Generic[P]):
         log.error("error_interno", tienda=tienda.id, exc_info=outcome)
         return self._failed(tienda, Interrumpido(f"internal error: {outcome!r}", hint="a bug: please report it"))
 
-    async def _tienda(self, tienda: Tienda, plan: P, client: "KlkClient") -> ResultadoTienda:
+    async def _tienda(self, tienda: Tienda, plan: P, client: "KlkClient", espera_s: float) -> ResultadoTienda:
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
             sesion = Sesion(
                 client=client,
@@ -239,6 +242,7 @@ class _Corrida(Generic[P]):
                 tienda=tienda,
                 now=self._now,
                 elapsed=self._elapsed,
+                espera_s=espera_s,
                 dry_run=self._dry_run,
             )
             try:
@@ -250,9 +254,13 @@ class _Corrida(Generic[P]):
             return self._told(sesion.resultado)
 
     def _failed(self, tienda: Tienda, error: CorridaError) -> ResultadoTienda:
-        """The outcome of a store whose part never began."""
+        """The outcome of a store whose part never began; where the database was held, waiting was all it did."""
+        fin = self._elapsed()
+        espera_s = (fin - self._now).total_seconds() if isinstance(error, BaseOcupada) else 0.0
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
-            return self._told(ResultadoTienda(tienda, Estado.FALLIDO, self._now, self._elapsed(), error=error))
+            return self._told(
+                ResultadoTienda(tienda, Estado.FALLIDO, self._now, fin, espera_bd_s=espera_s, error=error)
+            )
 
     def _told(self, parte: ResultadoTienda) -> ResultadoTienda:
         tell_tienda(parte)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Estado, Intervalo, Rechazo, ResultadoTienda, Tienda
-from klk_daemon.errors import CorridaError
+from klk_daemon.errors import BaseOcupada, CorridaError
 from klk_daemon.jobs.outcome import Libro, log
 from klk_daemon.warehouse import ejecuciones, rechazos, schema
 from klk_daemon.warehouse.connection import Database
@@ -35,6 +35,7 @@ class Sesion:
         tienda: the store.
         now: the run's instant, UTC.
         elapsed: the instant now.
+        espera_s: seconds that the run has waited for the database before this part began.
         dry_run: roll every transaction back.
     """
 
@@ -48,6 +49,7 @@ class Sesion:
         tienda: Tienda,
         now: datetime,
         elapsed: Callable[[], datetime],
+        espera_s: float,
         dry_run: bool,
     ) -> None:
         self.client = client
@@ -57,7 +59,7 @@ class Sesion:
         self._recibo = recibo
         self._elapsed = elapsed
         self.dry_run = dry_run
-        self._parte = ResultadoTienda(tienda, Estado.EN_PROCESO, now, now)
+        self._parte = ResultadoTienda(tienda, Estado.EN_PROCESO, now, now, espera_bd_s=espera_s)
 
     @property
     def reloj(self) -> datetime:
@@ -103,7 +105,7 @@ class Sesion:
 
         def commit(con: DuckDBPyConnection) -> tuple[ResultadoTienda, Nota]:
             if self.dry_run:  # nothing that an earlier transaction made is there
-                schema.ensure(con, self.reloj)
+                schema.ensure(con, self.reloj, keep=False)
             conteo = load(con)
             rechazos.anotar(con, self.libro.job, tienda.id, apartadas, self.reloj)
             conteo = replace(conteo, rechazados=conteo.rechazados + len(apartadas))
@@ -119,9 +121,15 @@ class Sesion:
             log.warning("fila_rechazada", motivo=rechazo.motivo, fila=rechazo.fila)
         if len(apartadas) > TOLD_ROWS:
             log.warning("fila_rechazada", motivo=f"and {len(apartadas) - TOLD_ROWS} more")
-        done = await self._database.transaction(
-            commit, keep=not self.dry_run, committed=lambda value: self._recibo.anotar(value[1])
-        )
+        began = time.monotonic()
+        try:
+            done = await self._database.transaction(
+                commit, keep=not self.dry_run, committed=lambda value: self._recibo.anotar(value[1])
+            )
+        except BaseOcupada:
+            espera_s = time.monotonic() - began
+            self._parte = replace(self._parte, espera_bd_s=self._parte.espera_bd_s + espera_s)
+            raise
         self._parte = replace(
             done.value[0],
             espera_bd_s=self._parte.espera_bd_s + done.espera_s,

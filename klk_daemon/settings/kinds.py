@@ -21,7 +21,9 @@ class Expected(str):
 
 _CLOCK: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _MEMORY: Final = re.compile(r"\d+(?:\.\d+)?\s*(?:B|[KMGT]i?B)", re.ASCII | re.IGNORECASE)
-_QUACK: Final = re.compile(r"quack:\S+:\d{1,5}", re.ASCII)
+_QUACK: Final = re.compile(r"quack:(\S+):(\d{1,5})", re.ASCII)
+_HERE: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORTS: Final = range(1, 65536)
 _ID: Final = re.compile(r"[\w.-]+", re.ASCII)
 _APPRISE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", re.ASCII)
 _HOST: Final = re.compile(r"[^\s/@?#]+")
@@ -70,6 +72,13 @@ def _folder(text: str) -> str:
     return text
 
 
+def _textfile(text: str) -> str:
+    # node_exporter reads nothing else in its folder
+    if text and (not text.endswith(".prom") or "\0" in text):
+        raise ValueError
+    return text
+
+
 def _timezone(text: str) -> str:
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - a few ms that `--help` need not pay
 
@@ -112,7 +121,14 @@ def _memory(text: str) -> str:
 
 
 def _serve(text: str) -> str:
-    return _matching(_QUACK, text) if text else text
+    if not text:
+        return text
+    found = _QUACK.fullmatch(text)
+    if found is None or int(found[2]) not in _PORTS:
+        raise ValueError
+    if found[1] not in _HERE:
+        raise ValueError("it is served unencrypted, hence on loopback alone; for others an SSH tunnel or a TLS proxy")
+    return text
 
 
 def _tienda_id(text: str) -> str:
@@ -137,8 +153,9 @@ Cron = Annotated[
 ]
 DatabasePath = Annotated[str, AfterValidator(_database), Expected('a file, or "ducklake:CATALOGUE"')]
 Folder = Annotated[str, AfterValidator(_folder), Expected("a folder")]
+Textfile = Annotated[str, AfterValidator(_textfile), Expected('"" or a file that ends in .prom')]
 MemoryLimit = Annotated[str, AfterValidator(_memory), Expected('a size with its unit, such as "512MB"')]
-Serve = Annotated[str, AfterValidator(_serve), Expected('"" or "quack:HOST:PORT"')]
+Serve = Annotated[str, AfterValidator(_serve), Expected('"" or "quack:localhost:PORT"')]
 Host = Annotated[str, AfterValidator(_host), Expected("a host name or address")]
 Clock = Annotated[str, AfterValidator(_clock)]
 ClockOrNone = Annotated[str, AfterValidator(_clock_or_none), Expected('"" or a time "HH:MM"')]

@@ -93,7 +93,7 @@ class DatabaseSettings(Section):
     memory_limit: kinds.MemoryLimit = Field(default="512MB", description="Memory that DuckDB may use")
     serve: kinds.Serve = Field(
         default="",
-        description='"quack:HOST:PORT" (extra `quack`): the daemon keeps the file open and serves it',
+        description='"quack:localhost:PORT" (extra `quack`): the daemon keeps the file open and serves it',
     )
 
     @model_validator(mode="after")
@@ -122,6 +122,15 @@ class HttpSettings(Section):
     port: int = Field(default=8765, ge=0, le=65535, description="Port to listen on; 0 is any free one")
     allowed_hosts: kinds.HostList = Field(
         default=(), description="Host names accepted besides the loopback names and `host` itself"
+    )
+
+
+class MetricsSettings(Section):
+    """Where metrics go besides the daemon's `/metrics`."""
+
+    textfile: kinds.Textfile = Field(
+        default="",
+        description="File (*.prom) for node_exporter, written by `trigger` where no daemon runs; empty for none",
     )
 
 
@@ -177,6 +186,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default=DatabaseSettings(), description="The database")
     logs: LogsSettings = Field(default=LogsSettings(), description="The log files")
     http: HttpSettings = Field(default=HttpSettings(), description="The daemon's own server")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where metrics go besides /metrics")
     alerts: AlertsSettings = Field(default=AlertsSettings(), description="Who is told, and when")
     tiendas: Annotated[
         tuple[TiendaSettings, ...],

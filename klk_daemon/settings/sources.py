@@ -19,7 +19,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from klk_daemon.errors import ConfigError
 from klk_daemon.settings.model import Settings, documented_keys
 
-_PATHS: Final = (("database", "path"), ("database", "data_path"), ("logs", "dir"))
+_PATHS: Final = (("database", "path"), ("database", "data_path"), ("logs", "dir"), ("metrics", "textfile"))
 # Read by other parts of klk-daemon, or by its tests; no settings, and no typing errors either.
 _NO_SETTINGS: Final = frozenset({"KLK_STATE_DIR", "KLK_CONFIG", "KLK_TEST_FULL"})
 _TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|(?P<end>.*))\)")

@@ -91,6 +91,7 @@ class Database:
     def __init__(self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
         self.origen = origen
         self._connection: DuckDBPyConnection | None = None
+        self._limit = memory_limit
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[_Work[Any]] = deque()
         self._guard = threading.Lock()
@@ -163,14 +164,13 @@ class Database:
             if not work.future.set_running_or_notify_cancel():
                 continue
             try:
-                if self._connection is None:
-                    self._connection = self._open(work.queued + self._lock_timeout_s)
+                connection = self._ready(work.queued + self._lock_timeout_s)
                 began = time.monotonic()
-                value = _transact(self._connection, work)
+                value = _transact(connection, work)
                 ended = time.monotonic()
             except duckdb.FatalException as e:
                 # The instance is dead and its close() says nothing; what was committed is on disk.
-                self._connection = None
+                self._release()
                 work.future.set_exception(self._translate(e))
             except duckdb.Error as e:
                 work.future.set_exception(self._translate(e))
@@ -178,18 +178,44 @@ class Database:
                 work.future.set_exception(e)
             else:
                 work.future.set_result(Done(value, began - work.queued, ended - began))
+        self._rest()
+
+    def _ready(self, deadline: float) -> DuckDBPyConnection:
+        """The open connection, with the limits in force."""
+        limit = self._config["memory_limit"]
+        if self._connection is None:
+            self._connection = self._open(deadline)
+        elif limit != self._limit:
+            self._connection.execute(f"SET GLOBAL memory_limit = '{limit}'")
+        self._limit = limit
+        return self._connection
+
+    def _rest(self) -> None:
+        """Nothing waits: closes the database, or leaves it open in good order."""
         if not self.origen.stays_open:
             self._disconnect()
+        elif self._connection is not None:
+            try:
+                self.origen.settle(self._connection)
+            except duckdb.FatalException as e:
+                log.error("bd_sin_asentar", error=_first_line(e))  # noqa: TRY400 - not a bug, no traceback
+                self._release()
+            except duckdb.Error as e:  # what is committed is in the log: the next transaction tries again
+                log.warning("bd_sin_asentar", error=_first_line(e))
 
     def _disconnect(self) -> None:
-        if self._connection is None:
-            return
-        try:
-            self.origen.before_close(self._connection)
-        except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
-            log.warning("bd_sin_checkpoint", error=_first_line(e))
-        self._connection.close()
-        self._connection = None
+        if (connection := self._release()) is not None:
+            connection.close()
+
+    def _release(self) -> DuckDBPyConnection | None:
+        """Lets go of the connection, and hands it over; one to an instance that is dead is of no use to anybody."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                self.origen.release(connection)
+            except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
+                log.warning("bd_sin_asentar", error=_first_line(e))
+        return connection
 
     def _next(self) -> _Work[Any] | None:
         with self._guard:
@@ -208,7 +234,7 @@ class Database:
                 raise BaseFallida(
                     f"the database {self.origen.name} cannot be reached: {e}", hint="see database.path"
                 ) from e
-            except duckdb.IOException as e:
+            except duckdb.Error as e:  # DuckDB 2 has no kind for a log that it cannot replay
                 if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue

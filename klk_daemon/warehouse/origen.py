@@ -47,11 +47,18 @@ class Origen(Protocol):
             duckdb.Error: it cannot, and DuckDB says why.
         """
 
-    def before_close(self, con: DuckDBPyConnection) -> None:
-        """Does what is to be done while a connection is still open.
+    def settle(self, con: DuckDBPyConnection) -> None:
+        """Nothing waits any more: what a kept connection is to do before it rests.
 
         Raises:
-            duckdb.Error: it could not be done; what was committed stays.
+            duckdb.Error: it cannot.
+        """
+
+    def release(self, con: DuckDBPyConnection) -> None:
+        """The connection is about to be closed.
+
+        Raises:
+            duckdb.Error: it cannot be prepared for that.
         """
 
 
@@ -72,7 +79,6 @@ class Archivo:
 
     file: Path
     seal: Path | None = field(default=None, compare=False)
-    stays_open: bool = False
 
     @property
     def name(self) -> str:
@@ -83,6 +89,11 @@ class Archivo:
     def path(self) -> str:
         """The file's path."""
         return str(self.file)
+
+    @property
+    def stays_open(self) -> bool:
+        """No: others get in between."""
+        return False
 
     def exists(self) -> bool:
         """Whether the file is there."""
@@ -102,20 +113,27 @@ class Archivo:
                     log.critical("wal_ajeno", wal=str(apartar_wal(self.file)))
 
     def prepare(self, con: DuckDBPyConnection) -> None:
-        """The tables are in the file; a large one is checkpointed by `before_close`, not whenever it is closed."""
+        """The tables are in the file; a large one is checkpointed by `release`, not whenever it is closed."""
         if self._large():
             con.execute("PRAGMA disable_checkpoint_on_shutdown")
 
-    def before_close(self, con: DuckDBPyConnection) -> None:
-        """Checkpoints a large file whose write-ahead log has grown.
+    def settle(self, con: DuckDBPyConnection) -> None:
+        """Nothing: it is closed."""
+
+    def release(self, con: DuckDBPyConnection) -> None:
+        """Checkpoints a large file whose write-ahead log has grown; a small one is by DuckDB, whenever it is closed.
 
         What stays in the log is as safe, and every reader sees it, DuckDB 1.0 too; opening takes longer with it.
         """
-        if self._large() and self._wal.exists():
-            if self._wal.stat().st_size > LONG_WAL:
-                con.execute("CHECKPOINT")
+        if self._large():
+            self.checkpoint(con)
             if self.seal is not None and self._wal.exists():
                 self.seal.write_text(f"{_print(self.file)} {_print(self._wal)}", encoding="ascii")
+
+    def checkpoint(self, con: DuckDBPyConnection) -> None:
+        """Writes the log into the file, a large one's where it has grown."""
+        if self._wal.exists() and self._wal.stat().st_size > (LONG_WAL if self._large() else 0):
+            con.execute("CHECKPOINT")
 
     def _estranged(self) -> bool:
         """Whether the log is the one that was last left here, and the file is not."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Collection
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -30,8 +31,16 @@ class Backend(Protocol):
     async def status(self) -> dict[str, Any]:
         """The document of `klk-daemon status --json`."""
 
-    async def runs(self, limit: int) -> list[dict[str, Any]]:
-        """The newest runs."""
+    async def figures(self) -> None:
+        """Brings the metrics up to date; returns soon, whatever the database does."""
+
+    async def runs(
+        self, limit: int, *, job: str | None, tienda: str | None, estado: str | None, desde: datetime | None
+    ) -> list[dict[str, Any]]:
+        """The newest runs; `desde` is store-local, naive."""
+
+    async def certificados(self) -> dict[str, Any]:
+        """The document of `klk-daemon certificados --json`."""
 
     def trigger(self, job: Job, order: TriggerOrder) -> AsyncIterator[dict[str, Any]]:
         """Starts a run, and tells of it until its end; it goes on when nobody listens any more.
@@ -59,6 +68,7 @@ def build(
             Route("/metrics", routes.metrics),
             Route("/api/status", routes.status),
             Route("/api/runs", routes.runs),
+            Route("/api/certificados", routes.certificados),
             Route("/api/trigger/{job}", routes.trigger, methods=["POST"]),
             Route("/api/pause/{job}", routes.pause, methods=["POST"]),
             Route("/api/resume/{job}", routes.resume, methods=["POST"]),
@@ -102,7 +112,7 @@ class _Routes:
         )
 
     async def metrics(self, _: Request) -> Response:
-        await self._backend.status()  # the gauges that the database knows
+        await self._backend.figures()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
     async def status(self, _: Request) -> Response:
@@ -112,7 +122,18 @@ class _Routes:
         text = request.query_params.get("limit", str(RUNS))
         if not text.isdecimal() or not 0 < int(text) <= 1000:  # noqa: PLR2004 - a bound like any other
             raise _BadRequestError("limit is a number from 1 to 1000")
-        return _json(await self._backend.runs(int(text)))
+        query = request.query_params
+        try:
+            desde = datetime.fromisoformat(query["desde"]) if "desde" in query else None
+        except ValueError as e:
+            raise _BadRequestError("desde is a date, such as 2025-11-17 or 2025-11-17T12:30") from e
+        found = await self._backend.runs(
+            int(text), job=query.get("job"), tienda=query.get("tienda"), estado=query.get("estado"), desde=desde
+        )
+        return _json(found)
+
+    async def certificados(self, _: Request) -> Response:
+        return _json(await self._backend.certificados())
 
     async def trigger(self, request: Request) -> Response:
         job = _job(request)
@@ -166,5 +187,7 @@ def _json(value: object, status: int = 200) -> Response:
 
 
 def plain(value: object) -> object:
-    """What JSON has no word for: dates in ISO form, all else as text."""
-    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+    """What JSON has no word for: dates in ISO form, amounts as numbers, all else as text."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)

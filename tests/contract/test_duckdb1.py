@@ -16,6 +16,7 @@ PYTHON = ROOT / ".venv-duckdb1" / "bin" / "python"
 READ = """
 import duckdb, sys
 con = duckdb.connect(sys.argv[1], read_only=True)
+con.execute("SET enable_progress_bar = false")  # it would print one on a machine that is busy
 assert duckdb.__version__ == "1.0.0", duckdb.__version__
 for (table,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall():
     con.execute(f"SELECT * FROM {table}").fetchall()

@@ -45,6 +45,8 @@ def test_reader_is_waited_for(usada: Instalacion) -> None:
         salida = usada.trigger("ventas")
     assert salida.documento["estado"] == "exitoso"
     assert salida.documento["duracion_s"] > 1.5
+    esperas = "SELECT count(*) FROM etl_ejecuciones WHERE run_id = ? AND espera_bd_s > 1"
+    assert usada.sql(esperas, salida.documento["run_id"]) == [(4,)]
     usada.sales_equal()
 
 
@@ -76,6 +78,8 @@ def test_holder_is_named(usada: Instalacion, how: str) -> None:
     run_id = salida.documento["run_id"]
     booked = [(id_, *rest) for run, id_, *rest in usada.sql(LEDGER) if run == run_id]
     assert booked == [(id_, "fallido", "bd_ocupada") for id_ in usada.tiendas]
+    ((espera_s,),) = usada.sql("SELECT min(espera_bd_s) FROM etl_ejecuciones WHERE run_id = ?", run_id)
+    assert espera_s >= 0.5, "it waited in vain, which is a wait too"
     usada.sales_equal()
 
 

@@ -17,6 +17,8 @@ from klk_daemon.settings import documented_keys
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPERACION = (ROOT / "docs" / "operacion.md").read_text(encoding="utf-8")
+RULES = (ROOT / "deploy" / "prometheus" / "klk-daemon.rules.yml").read_text(encoding="utf-8")
+LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 CALL = re.compile(r"klk-daemon ([a-z][^`|\n#>;,()]*)")
 LOGS = {"debug", "info", "warning", "error", "critical", "exception"}
 
@@ -51,7 +53,8 @@ def events() -> Iterator[str]:
 
 def calls() -> Iterator[tuple[str, list[str]]]:
     """Every call of the program that the documents show: the words after its name."""
-    for where, text in (("README.md", README), ("operacion.md", OPERACION)):
+    rules = " ".join(LABEL.sub(r"\1", RULES).split())
+    for where, text in (("README.md", README), ("operacion.md", OPERACION), ("rules.yml", rules)):
         for call in CALL.findall(text):
             words = call.split()
             if words and (words[0] in commands() or where == "operacion.md"):

@@ -13,12 +13,14 @@ def test_messages(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(path))
         notifier = Notifier({"NOTIFY_SOCKET": str(path)})
+        notifier.starting("opening the database")
         notifier.ready("running")
         notifier.status("ventas exitoso")
         notifier.alive()
         notifier.reloading()
         notifier.stopping()
-        got = [systemd.recv(4096).decode() for _ in range(5)]
+        got = [systemd.recv(4096).decode() for _ in range(6)]
+    assert got.pop(0) == "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=opening the database"
     assert got[0] == "READY=1\nSTATUS=running"
     assert got[1] == "STATUS=ventas exitoso"
     assert got[2] == "WATCHDOG=1"

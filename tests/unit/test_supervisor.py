@@ -1,5 +1,7 @@
 """The supervisor: sleep, clock jumps, and a schedule that stopped firing."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,8 +26,14 @@ class World:
 
     def __init__(self) -> None:
         self.asked: list[Job] = []
-        self.schedule = Schedule(CRONS, CARACAS, self.asked.append)
-        self.supervisor = Supervisor(self.schedule, self.asked.append, now=NOON, elapsed=100.0)
+        self.due: dict[Job, datetime] = {}
+        self.schedule = Schedule(CRONS, CARACAS, self.ask)
+        self.supervisor = Supervisor(self.schedule, self.ask, now=NOON, elapsed=100.0)
+
+    def ask(self, job: Job, due: datetime) -> None:
+        """What the daemon is asked for."""
+        self.asked.append(job)
+        self.due[job] = due
 
     def check(self, *, wall_s: float, elapsed_s: float) -> list[dict[str, object]]:
         """One look after so many seconds by the wall clock and for the process; what it logs."""
@@ -57,8 +65,46 @@ async def test_sleep_is_made_up_once(world: World) -> None:
     assert event["segundos"] == 3 * 3600 - 30
     assert event["sentido"] == "adelante"
     assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+    assert world.due == {Job.INVENTARIO: NOON + timedelta(minutes=20), Job.VENTAS: NOON + timedelta(minutes=25)}
     assert world.check(wall_s=3 * 3600 + 30, elapsed_s=60) == []
     assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+
+
+async def test_woken_schedule_is_not_asked_again(world: World) -> None:
+    """What the schedule has fired by itself after the machine woke runs once, not twice over."""
+    assert world.schedule._scheduler is not None
+    world.schedule._scheduler.modify_job("inventario", next_run_time=NOON + timedelta(hours=4))
+    await world.schedule._fire(Job.INVENTARIO)
+    assert world.due == {Job.INVENTARIO: NOON + timedelta(minutes=20)}
+    world.check(wall_s=3 * 3600, elapsed_s=30)
+    assert world.asked == [Job.INVENTARIO, Job.VENTAS]
+
+
+async def test_taken_up_and_not_called(world: World) -> None:
+    """A fire that APScheduler has taken up, and a reload cancels before it was called, is late, so not lost."""
+    assert world.schedule._scheduler is not None
+    world.schedule._scheduler.modify_job("inventario", next_run_time=NOON + timedelta(minutes=50))
+    now = NOON + timedelta(minutes=20)
+    assert world.schedule.late(now) == {Job.INVENTARIO: now}
+
+
+async def test_fires_in_the_loop() -> None:
+    """A fire asks in the loop's own thread, with the time that it was due at, though it comes late."""
+    asked: list[tuple[Job, datetime, int]] = []
+    fired = asyncio.Event()
+
+    def ask(job: Job, due: datetime) -> None:
+        asked.append((job, due, threading.get_ident()))
+        fired.set()
+
+    due = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    schedule = Schedule({Job.VENTAS: "* * * * *"}, CARACAS, ask)
+    schedule.arm(due)
+    await asyncio.wait_for(fired.wait(), 5)
+    schedule.stop()
+    job, at, thread = asked[0]
+    assert (job, thread) == (Job.VENTAS, threading.get_ident())
+    assert due < at <= due + timedelta(minutes=1)
 
 
 async def test_sleep_over_one_fire(world: World) -> None:
@@ -72,7 +118,7 @@ async def test_clock_set_back_arms_anew(world: World) -> None:
     (event,) = world.check(wall_s=-3600, elapsed_s=30)
     assert event["sentido"] == "atras"
     assert world.asked == []
-    assert world.schedule.late(NOON - timedelta(minutes=39)) == [Job.INVENTARIO]  # it is armed for 11:30
+    assert world.schedule.late(NOON - timedelta(minutes=39)) == {Job.INVENTARIO: NOON - timedelta(minutes=40)}  # 11:30
 
 
 async def test_dead_schedule(world: World) -> None:

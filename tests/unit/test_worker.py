@@ -32,26 +32,45 @@ async def settle() -> None:
 async def test_asked_while_busy_runs_once_more() -> None:
     """Ten fires during a run are one run afterwards, and none after that."""
     run = Slow()
-    worker = Worker(Job.VENTAS, run)
+    made_up: list[int] = []
+    worker = Worker(Job.VENTAS, run, lambda: made_up.append(run.begun))
     task = asyncio.create_task(worker.work())
     worker.ask()
     await settle()
     for _ in range(10):
         worker.ask()
-    assert run.begun == 1
+    assert (run.begun, made_up) == (1, [])
     run.end.set()
     await settle()
     assert run.begun == 2
     run.end.set()
     await settle()
-    assert run.begun == 2
+    assert (run.begun, made_up) == (2, [1])
+    task.cancel()
+
+
+async def test_too_late_is_made_up() -> None:
+    """A run that was asked for after its time counts as made up, once however often; the next is none again."""
+    run = Slow()
+    made_up: list[int] = []
+    worker = Worker(Job.VENTAS, run, lambda: made_up.append(run.begun))
+    worker.ask(late=True)
+    worker.ask()
+    task = asyncio.create_task(worker.work())
+    await settle()
+    assert made_up == [0]
+    run.end.set()
+    await settle()
+    worker.ask()
+    await settle()
+    assert (run.begun, made_up) == (2, [0])
     task.cancel()
 
 
 async def test_idle_waits_for_what_was_asked() -> None:
     """From the moment it is asked until its last run has ended, a worker is not idle."""
     run = Slow()
-    worker = Worker(Job.INVENTARIO, run)
+    worker = Worker(Job.INVENTARIO, run, lambda: None)
     await asyncio.wait_for(worker.idle(), 1)
     worker.ask()
     waiting = asyncio.create_task(worker.idle())
@@ -73,7 +92,7 @@ async def test_a_failure_does_not_end_it() -> None:
         runs.append("run")
         raise errors.pop(0)
 
-    worker = Worker(Job.VENTAS, run)
+    worker = Worker(Job.VENTAS, run, lambda: None)
     task = asyncio.create_task(worker.work())
     with capture_logs() as events:
         for _ in range(2):

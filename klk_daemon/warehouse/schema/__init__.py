@@ -1,31 +1,57 @@
-"""The database's shape: numbered SQL files, applied in order, and the version that says which were."""
+"""The database's shape: numbered SQL files, applied in order, and the version that says which were.
 
+A step that rebuilds tables says so on a line of its own, `-- rebuilds: stock_actual, ventas_raw`: they are backed up
+before an existing database is upgraded.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
+from pathlib import Path
 
+import duckdb
+import structlog
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.errors import ConfigError, MigracionNecesaria
+from klk_daemon.errors import BaseFallida, ConfigError, MigracionNecesaria
+from klk_daemon.warehouse import respaldo
+
+log = structlog.get_logger()
 
 SHARED_WITH_LEGACY = frozenset({"ubicaciones", "productos", "stock_actual", "ventas_raw", "etl_ejecuciones"})
+REBUILDS = re.compile(r"^-- rebuilds:(.+)$", re.MULTILINE)
+# Ends the name of a backup whose upgrade came to nothing; the next attempt's takes its place.
+IN_VAIN = ".sin-efecto"
+
+Step = tuple[int, str]
 
 
-def migrations() -> list[tuple[int, str]]:
+def migrations() -> list[Step]:
     """Version and SQL of every step, in order."""
     files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
     return sorted((int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in files)
 
 
-def ensure(con: DuckDBPyConnection, now: datetime) -> None:
-    """Creates the tables in an empty database; refuses one of another shape. Runs in the caller's transaction.
+def ensure(con: DuckDBPyConnection, now: datetime, *, keep: bool = True) -> int:
+    """Creates the tables in an empty database, upgrades an older one; refuses one of another shape.
+
+    All of it is the caller's transaction. Tables that an upgrade rebuilds are backed up before it, in a folder beside
+    the database: `<file>.respaldo-v<from>-<time>`; the backup stays, whatever becomes of the transaction.
 
     Args:
         con: an open transaction.
         now: naive local time, for the record.
+        keep: False where the caller rolls back (who only reads): then there is nothing to back up.
+
+    Returns:
+        The version that the database had; 0 for an empty one.
 
     Raises:
         MigracionNecesaria: tables that an older pipeline made (legacy-db.md).
         ConfigError: a database that a newer klk-daemon made.
+        BaseFallida: the backup, or a step of the upgrade, failed.
     """
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
     version = 0
@@ -46,7 +72,50 @@ def ensure(con: DuckDBPyConnection, now: datetime) -> None:
             f"the database has schema version {version}, this klk-daemon knows {newest}",
             hint="a newer klk-daemon wrote it: upgrade this one",
         )
+    pending = [step for step in steps if step[0] > version]
+    if pending and version:
+        _upgrade(con, pending, tables, version=version, now=now, keep=keep)
+    else:
+        _apply(con, pending, now)
+    return version
+
+
+def _apply(con: DuckDBPyConnection, steps: Sequence[Step], now: datetime) -> None:
     for number, sql in steps:
-        if number > version:
-            con.execute(sql)
-            con.execute("INSERT INTO esquema_version VALUES (?, ?)", [number, now])
+        con.execute(sql)
+        con.execute("INSERT INTO esquema_version VALUES (?, ?)", [number, now])
+
+
+def _upgrade(
+    con: DuckDBPyConnection, steps: Sequence[Step], tables: set[str], *, version: int, now: datetime, keep: bool
+) -> None:
+    """Backs up as they are now all tables that any of the steps rebuilds, then takes the steps."""
+    named = (name.strip() for _, sql in steps for line in REBUILDS.findall(sql) for name in line.split(","))
+    rebuilt = [name for name in dict.fromkeys(named) if name in tables]
+    carpeta = _back_up(con, rebuilt, version=version, now=now) if keep and rebuilt else None
+    try:
+        _apply(con, steps, now)
+    except duckdb.FatalException:
+        raise
+    except duckdb.Error as e:
+        if carpeta is not None:
+            carpeta.rename(carpeta.with_name(carpeta.name + IN_VAIN))
+        raise BaseFallida(
+            f"the upgrade from schema version {version} to {steps[-1][0]} failed: {str(e).strip().splitlines()[0]}",
+            hint="a bug: nothing was changed; please report it, and go back to the klk-daemon before",
+        ) from e
+
+
+def _back_up(con: DuckDBPyConnection, tables: Sequence[str], *, version: int, now: datetime) -> Path | None:
+    """Returns the folder; None for a database in memory, which has no place and is gone with the process."""
+    row = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
+    if row is None or row[0] is None:
+        return None
+    base = Path(row[0])
+    carpeta = base.with_name(f"{base.name}.respaldo-v{version}-{now:%Y%m%dT%H%M%S}")
+    in_vain = list(base.parent.glob(f"{base.name}.respaldo-v{version}-*{IN_VAIN}"))
+    filas = respaldo.guardar(con, tables, carpeta)
+    for folder in in_vain:  # else a step that cannot succeed would fill the disk, backup by backup
+        shutil.rmtree(folder, ignore_errors=True)
+    log.warning("respaldo_guardado", carpeta=str(carpeta), filas=filas, esquema=version)
+    return carpeta

@@ -9,7 +9,7 @@ from klk_daemon.settings import Settings, TiendaSettings, documented_keys, load,
 
 SHIPPED = Path(__file__).parents[3] / "config" / "klk.toml"
 
-# contract.md, Configuration, with the address left out: it has no default in the code.
+# contract.md, Configuration, with the address left out: it has no default in the code; and [metrics], added since.
 CONTRACT = """
 [api]
 base_url = ""
@@ -50,6 +50,8 @@ enabled = true
 host = "127.0.0.1"
 port = 8765
 allowed_hosts = []
+[metrics]
+textfile = ""
 [alerts]
 urls = []
 heartbeat_url = ""

@@ -1,0 +1,48 @@
+"""What a scrape asks of the daemon comes soon, whatever the database does."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from klk_daemon.bootstrap import backend
+from klk_daemon.domain import Job
+from klk_daemon.errors import BaseFallida
+from klk_daemon.jobs.pausas import Pausas
+from klk_daemon.metrics import Metrics
+
+NOW = datetime(2025, 11, 17, 16, 0, tzinfo=UTC)
+
+
+class Troubled(backend.Backend):
+    """Its database is held, or broken."""
+
+    def __init__(self, folder: Path, error: BaseFallida | None) -> None:
+        self.metrics = Metrics(CollectorRegistry(), version="1")
+        app: Any = SimpleNamespace(pausas=Pausas(folder))
+        super().__init__(lambda: app, self.metrics, lambda: NOW)
+        self.error = error
+
+    async def status(self) -> dict[str, Any]:
+        """Never, or an error."""
+        if self.error is not None:
+            raise self.error
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("error", [None, BaseFallida("the database is no database")])
+async def test_a_scrape_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseFallida | None) -> None:
+    """A held database is not waited for, a broken one is logged; what needs no database is told."""
+    monkeypatch.setattr(backend, "SCRAPE_S", 0.05)
+    Pausas(tmp_path).poner([Job.VENTAS], None)
+    troubled = Troubled(tmp_path, error)
+    with capture_logs() as events:
+        await asyncio.wait_for(troubled.figures(), 5)
+    assert troubled.metrics.registry.get_sample_value("klk_job_paused", {"job": "ventas"}) == 1
+    assert [e["event"] for e in events] == ([] if error is None else ["bd_no_leida"])
