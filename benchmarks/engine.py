@@ -87,6 +87,7 @@ class Engine:
         self._app = build(load(folder / "klk.toml", env=env), folder / "state", daemon=bool(serve))
         self._app.setup_logs(console="critical")
         self._runner = asyncio.Runner()
+        self.added = 0  # rows, by the last run
 
     @property
     def size_mb(self) -> float:
@@ -112,6 +113,7 @@ class Engine:
             WATCH.settle(self._app.database.origen.path)
         if resultado.exit_code:
             raise RuntimeError(f"a failure is no measurement: {resultado}")
+        self.added = sum(parte.conteo.insertados for parte in resultado.tiendas)
         return resultado
 
     def __enter__(self) -> Self:

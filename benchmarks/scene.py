@@ -22,7 +22,7 @@ ARTICULOS = 3858
 HALF_AN_HOUR = timedelta(minutes=30)
 # A wall clock of the stores', at a time of day at which they sell.
 NOON = datetime(2025, 11, 17, 12, 30)  # noqa: DTZ001 - store-local
-MIDNIGHT = datetime(2025, 11, 18, 0, 0)  # noqa: DTZ001 - store-local
+EVENING = datetime(2025, 11, 17, 23, 30)  # noqa: DTZ001 - store-local
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from benchmarks.case import AT_LEAST, Bench, Case, Figure, Finding, ms, samples
 from benchmarks.process import inside, middle, ratio
-from benchmarks.scene import MIDNIGHT, scene
+from benchmarks.scene import EVENING, scene
 
 ROUNDS = 5
 GOAL = 8
@@ -13,7 +13,7 @@ LINES = 5800
 def measure(bench: Bench) -> Finding:
     """Both ways, in turns."""
     rounds, runs, lines = bench.rounds(ROUNDS), bench.size(RUNS, 4), bench.size(LINES, 200)
-    with scene(bench.folder, articulos=500, lineas_por_dia=lines, reloj=MIDNIGHT) as stage:
+    with scene(bench.folder, articulos=500, lineas_por_dia=lines, reloj=EVENING) as stage:
         stage.prepare(stock=False, sales=2)
         single, at_once = samples(inside("catchup", url=stage.url, folder=str(bench.folder), rounds=rounds, runs=runs))
     a, b = middle(single), middle(at_once)

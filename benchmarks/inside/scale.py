@@ -22,6 +22,8 @@ def warm(url: str, folder: str, rounds: int, sizes: list[int]) -> object:
         if job == JOBS[0]:
             engines[size] = Engine(stage.fresh(tiendas=size))
         sample = timed(lambda: engines[size].run(job, now))
+        if not engines[size].added:
+            raise RuntimeError(f"{job} of {size} stores added nothing: that is no measurement")
         if job == JOBS[-1]:
             with engines.pop(size):
                 pass

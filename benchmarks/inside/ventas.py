@@ -30,7 +30,10 @@ def warm(url: str, folder: str, rounds: int) -> object:
 
         def run() -> Sample:
             now = stage.now
-            return timed(lambda: engine.run("ventas", now))
+            sample = timed(lambda: engine.run("ventas", now))
+            if not engine.added:
+                raise RuntimeError("a run without a new line is no measurement")
+            return sample
 
         found = in_turns(rounds, work, run)
     return {
