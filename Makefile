@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DUCKDB2 := not extras and not soak and not mutants and not systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench lock dlt duckdb1 clean
+.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench screenshots lock dlt duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: $(VENV)/.dev  ## lays the code out
 bench: $(VENV)/.dev  ## measures, 25 minutes (ARGS="--only ventas,week", --quick); writes benchmarks/RESULTS.md
 	-@$(MAKE) --no-print-directory dlt
 	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(VENV)/.dev  ## the pictures of the dashboard in docs/ (Chromium)
+	PYTHONPATH=tests $(BIN)/python -m e2e.browser.screenshots $(ARGS)
 
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -36,6 +37,8 @@ class Wanted:
         tienda: only this store's.
         since: only from this instant on.
         first_day: the first store-local day whose files may hold such lines.
+        last_day: the last one.
+        run_id: only this run's.
     """
 
     job: str | None = None
@@ -43,22 +46,29 @@ class Wanted:
     tienda: str | None = None
     since: datetime | None = None
     first_day: date | None = None
+    last_day: date | None = None
+    run_id: str | None = None
 
     def line(self, raw: bytes, job: str) -> Line | None:
         """The line, if it is wanted. Most that are not are told by their bytes, which is quick."""
-        if self.errors and b'"error"' not in raw and b'"critical"' not in raw:
-            return None
-        if self.tienda is not None and self.tienda.encode() not in raw:
+        if self._told_by_bytes(raw):
             return None
         line = parse(raw, job)
-        data = line.data or {}
-        if self.errors and data.get("level") not in SEVERE:
-            return None
-        if self.tienda is not None and data.get("tienda") != self.tienda:
-            return None
-        if self.since is not None and line.at < self.since.timestamp():
-            return None
-        return line
+        return line if self._passes(line.data or {}, line.at) else None
+
+    def _told_by_bytes(self, raw: bytes) -> bool:
+        """Whether a line cannot be wanted, without its JSON being read."""
+        if self.errors and b'"error"' not in raw and b'"critical"' not in raw:
+            return True
+        return any(name is not None and name.encode() not in raw for name in (self.tienda, self.run_id))
+
+    def _passes(self, data: Mapping[str, Any], at: float) -> bool:
+        return (
+            (not self.errors or data.get("level") in SEVERE)
+            and (self.tienda is None or data.get("tienda") == self.tienda)
+            and (self.run_id is None or data.get("run_id") == self.run_id)
+            and (self.since is None or at >= self.since.timestamp())
+        )
 
 
 def parse(raw: bytes, job: str) -> Line:

@@ -70,7 +70,7 @@ def log_files(folder: Path, wanted: Wanted) -> list[LogFile]:
             day = datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC).date()
         except ValueError:
             continue
-        if wanted.first_day is None or day >= wanted.first_day:
+        if (wanted.first_day or day) <= day <= (wanted.last_day or day):
             found.append(LogFile(folder / name, match["job"], day))
     return sorted(found, key=lambda file: (file.day, file.job))
 

@@ -14,6 +14,7 @@ import pytest_socket
 import stamina
 from duckdb import DuckDBPyConnection
 from hypothesis import settings
+from legado import plantilla
 
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import schema
@@ -112,9 +113,34 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def con(tmp_path: Path) -> Iterator[DuckDBPyConnection]:
-    """A connection to a database file with the tables of a new installation, for what runs inside a transaction."""
-    with duckdb.connect(str(tmp_path / "con.db")) as con:
+@pytest.fixture(scope="session")
+def legado_vacio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the older pipeline without rows, taken over; to be copied."""
+    path = tmp_path_factory.mktemp("legado") / "vacia.db"
+    plantilla.crear(path, vacia=True)
+    plantilla.migrar(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def legado(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the older pipeline with products, stock and history, no sales, taken over; to be copied."""
+    path = tmp_path_factory.mktemp("legado") / "usada.db"
+    plantilla.crear(path)
+    plantilla.migrar(path)
+    return path
+
+
+@pytest.fixture(params=["nueva", "legado"])
+def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
+    """A connection to a database without rows, for what runs inside a transaction: a new one, and a legacy one.
+
+    The temporary view `lineas` is `ventas_raw` with the types of a new installation.
+    """
+    path = tmp_path / "con.db"
+    if request.param == "legado":
+        shutil.copyfile(request.getfixturevalue("legado_vacio"), path)
+    with duckdb.connect(str(path)) as con:
         schema.ensure(con, AHORA)
+        plantilla.lineas(con)
         yield con

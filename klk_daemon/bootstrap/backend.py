@@ -10,14 +10,17 @@ import structlog
 
 from klk_daemon.bootstrap import historia, report
 from klk_daemon.bootstrap.app import App
-from klk_daemon.domain import Job, ResultadoTienda, Tienda
+from klk_daemon.bootstrap.corrida import detalle
+from klk_daemon.bootstrap.marcha import Marcha
+from klk_daemon.bootstrap.panel import Lector
+from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
 from klk_daemon.errors import CorridaError, KlkError, OcupadoError
 from klk_daemon.jobs.document import document, tienda
 from klk_daemon.jobs.run import Trabajo
-from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
 from klk_daemon.ranges import pedido
 from klk_daemon.warehouse import queries
+from klk_daemon.web.dashboard.panel import DetalleCorrida, Panel
 from klk_daemon.web.orders import TriggerOrder
 
 log = structlog.get_logger()
@@ -36,12 +39,24 @@ class Backend:
         app: the objects in force.
         metrics: takes in what runs and status tell.
         clock: the time, UTC.
+        marcha: runs the jobs.
+        on_ended: is handed the outcome of each run that wrote.
     """
 
-    def __init__(self, app: Callable[[], App], metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: Callable[[], App],
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        marcha: Marcha,
+        on_ended: Callable[[Resultado], None],
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._clock = clock
+        self._marcha = marcha
+        self._on_ended = on_ended
+        self._lector = Lector(app, marcha, clock)
         self._reading = asyncio.Lock()
         self._report: dict[str, Any] | None = None
         self._read_at = float("-inf")
@@ -97,6 +112,14 @@ class Backend:
         """What `certificados --json` prints."""
         return await historia.certificados(self._app(), self._clock())
 
+    async def panel(self) -> Panel:
+        """What the dashboard shows, at once: of a database that is held, what was read last."""
+        return await self._lector.panel()
+
+    async def corrida(self, run_id: str) -> DetalleCorrida | None:
+        """A run with its log lines; None where there is none of that id, or the database cannot be asked now."""
+        return await detalle(self._app(), await self._lector.panel(), run_id)
+
     def trigger(self, job: Job, order: TriggerOrder) -> AsyncIterator[dict[str, Any]]:
         """Starts a run of its own; the caller may listen to it, and may stop listening.
 
@@ -128,11 +151,10 @@ class Backend:
             events.put_nowait({"tienda": tienda(parte)})
 
         try:
-            resultado = await en_turno(
+            resultado = await self._marcha.en_turno(
                 trabajo,
                 tiendas,
                 app.entorno,
-                clock=self._clock,
                 inventario_wait_s=app.settings.inventario.wait_s,
                 wait=order.wait,
                 dry_run=order.dry_run,
@@ -140,6 +162,7 @@ class Backend:
             )
             if not order.dry_run:
                 self._metrics.ended(resultado)
+                self._on_ended(resultado)
             self.changed()
             events.put_nowait({"resultado": document(resultado), "exit_code": resultado.exit_code})
         except KlkError as e:
@@ -151,11 +174,13 @@ class Backend:
         """Has the schedule leave a job alone, until `hasta` or until told."""
         self._app().pausas.poner([job], hasta)
         self.changed()
+        self._marcha.paso()
 
     def resume(self, job: Job) -> None:
         """Ends a job's pause."""
         self._app().pausas.quitar([job])
         self.changed()
+        self._marcha.paso()
 
 
 async def _listen(events: asyncio.Queue[Any]) -> AsyncIterator[dict[str, Any]]:

@@ -14,12 +14,13 @@ from pathlib import Path
 import structlog
 from duckdb import DuckDBPyConnection
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
 
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap import textfile
+from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
 from klk_daemon.daemon.notify import Notifier
@@ -27,9 +28,8 @@ from klk_daemon.daemon.worker import Worker
 from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
-from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
-from klk_daemon.warehouse import queries, schema
+from klk_daemon.warehouse import jsonl, queries, schema
 from klk_daemon.web import app as web
 from klk_daemon.web import server
 from klk_daemon.windows import instante, local
@@ -89,7 +89,9 @@ class _Daemon:
         self._notifier = Notifier(os.environ)
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job), metrics.make_up(job)) for job in self._schedule.jobs}
-        self._backend = Backend(lambda: self._app, metrics, clock)
+        self._alertas = Alertas(lambda: self._app, clock, lambda tipo: metrics.alerts.labels(tipo).inc())
+        self._marcha = Marcha(clock)
+        self._backend = Backend(lambda: self._app, metrics, clock, self._marcha, self._alertas.ended)
 
     async def serve(self) -> None:
         opening = asyncio.create_task(self._opening())
@@ -113,7 +115,10 @@ class _Daemon:
                 },
                 clock=self._clock,
                 notifier=self._notifier,
-                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                services={
+                    "alertas": self._alertas.watch(),
+                    **({} if listening is None else {"http": self._serve_http(listening)}),
+                },
                 orders=self._backend.orders,
                 reload=self._reload,
                 stopping=self._stop_waiting,
@@ -143,11 +148,10 @@ class _Daemon:
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        resultado = await en_turno(
-            app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
-        )
+        resultado = await self._marcha.en_turno(app.trabajo(job), app.elegir(()), app.entorno, inventario_wait_s=wait_s)
         self._metrics.ended(resultado)
         self._backend.changed()
+        self._alertas.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
 
@@ -223,19 +227,20 @@ class _Daemon:
             return None
         host, port, *_ = listening.getsockname()
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        path = self._app.state / HTTP_FILE
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        jsonl.replace(self._app.state / HTTP_FILE, json.dumps({"url": url, "pid": os.getpid()}).encode())
         log.info("http_iniciado", url=url)
         self._on_listen(url)
         return listening
 
-    def _web(self) -> ASGIApp:
+    async def _serve_http(self, listening: socket.socket) -> None:
         http = self._app.settings.http
-        return web.build(
+        app, tablero = web.build(
             self._backend,
             self._metrics.registry,
             token=token(self._app.state),
             host=http.host,
             allowed_hosts=http.allowed_hosts,
+            clock=self._clock,
         )
+        self._marcha.avisar(tablero.hub.changed)
+        await server.serve(app, listening, stopping=tablero.hub.close)

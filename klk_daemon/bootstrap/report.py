@@ -40,17 +40,28 @@ async def read(app: App) -> Held:
         CorridaError: it is held by another process, or cannot be read.
         ConfigError: it has another shape.
     """
-    ids = [t.id for t in app.elegir(())]
     if not app.database.exists():
-        return Held({id_: EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids})
+        return nothing_held(app)
+    return (await app.database.transaction(lambda con: ask(con, app), keep=False)).value
 
-    def ask(con: DuckDBPyConnection) -> Held:
-        schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
-        return Held(
-            {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
-        )
 
-    return (await app.database.transaction(ask, keep=False)).value
+def nothing_held(app: App) -> Held:
+    """What a database that is not there yet holds."""
+    ids = [t.id for t in app.elegir(())]
+    return Held({id_: EstadoTienda() for id_ in ids}, {id_: [] for id_ in ids})
+
+
+def ask(con: DuckDBPyConnection, app: App) -> Held:
+    """Asks the database, in a transaction that is not kept.
+
+    Raises:
+        ConfigError: it has another shape.
+    """
+    ids = [t.id for t in app.elegir(())]
+    schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
+    return Held(
+        {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
+    )
 
 
 def document(app: App, held: Held, now: datetime) -> dict[str, Any]:

@@ -44,6 +44,10 @@ class Textfile:
         self._ended = True
         self._metrics.ended(resultado)
 
+    def alerted(self, tipo: str) -> None:
+        """Takes in that a channel has taken a message."""
+        self._metrics.alerts.labels(tipo).inc()
+
     async def write(self) -> None:
         """Adds what the process has counted to the file, if a run has ended; a failure is logged and harms nothing."""
         if not self._ended:

@@ -65,6 +65,7 @@ async def _demo(folder: Path, *, once: bool) -> int:
         app = build(load(config, env={}), folder / "state")
         app.setup_logs(console="warning" if once else None)
         typer.echo(f"simulator of KLK: {simulador.url}\nscratch database: {app.settings.database.path}")
+        listening: list[asyncio.Task[None]] = []
         try:
             if once:
                 return await _once(app)
@@ -73,11 +74,19 @@ async def _demo(folder: Path, *, once: bool) -> int:
                     load(config, env={}), folder / "state", before=before or app, observer=observer
                 ),
                 clock=_now,
-                on_listen=lambda url: typer.echo(f"dashboard: {url}\nCtrl-C ends it"),
+                on_listen=lambda url: listening.append(asyncio.create_task(_tell(app, url))),
             )
             return 0
         finally:
             app.database.close()
+
+
+async def _tell(app: "App", url: str) -> None:
+    """Where the dashboard is, and how to get in with its buttons."""
+    from klk_daemon.cli.dashboard import one_time_link
+
+    link = await asyncio.to_thread(one_time_link, app)
+    typer.echo(f"dashboard: {url}\nthe same with its buttons, for the next five minutes: {link}\nCtrl-C ends it")
 
 
 def _now() -> datetime:

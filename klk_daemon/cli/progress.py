@@ -24,3 +24,12 @@ def bar(job: str, stores: int) -> Iterator[Callable[[str, str], None]]:
             progress.update(task, advance=1, description=f"{job} {tienda} {estado}")
 
         yield done
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[str], None]]:
+    """A line for steps of unknown length: the one under way, and the time since the first; yields what to call."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda step: progress.update(task, description=step, refresh=True)

@@ -46,6 +46,22 @@ class Remote:
         with self._exchange("GET", path, {}) as response:
             return json.loads(response.read())
 
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it: an address that stands for all of them is none to go to."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._parts.hostname or "", self._parts.hostname or "")  # noqa: S104
+        return f"http://[{host}]:{self._parts.port}" if ":" in host else f"http://{host}:{self._parts.port}"
+
+    def post(self, path: str) -> Any:
+        """The JSON document that an order without options is answered with.
+
+        Raises:
+            RemoteError: it was refused.
+            OSError: it does not answer.
+        """
+        with self._exchange("POST", path, {}) as response:
+            return json.loads(response.read())
+
     def stream(self, path: str, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The events of a run that is ordered with this call, until its end.
 

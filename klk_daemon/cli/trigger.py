@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from klk_daemon.bootstrap.app import App
     from klk_daemon.bootstrap.textfile import Textfile
     from klk_daemon.cli.remote import Remote
-    from klk_daemon.domain import Job, ResultadoTienda, Tienda
+    from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
     from klk_daemon.jobs.run import Trabajo
 
 # A run: its document, and its exit code.
@@ -129,12 +129,14 @@ def _run_here(
 ) -> list[Ended]:
     """Does it in this process. Ctrl-C and SIGTERM cut it off."""
     from klk_daemon.jobs.document import document
+    from klk_daemon.jobs.run import nothing
     from klk_daemon.jobs.trigger import en_turno
 
     app.setup_logs(console="warning" if sys.stderr.isatty() else None)
     ended: list[Ended] = []
     textfile = _textfile(app) if app.settings.metrics.textfile and not dry_run else None
     entorno = app.entorno if textfile is None else textfile.app.entorno
+    resultados: list[Resultado] = []
 
     async def run_all() -> None:
         try:
@@ -161,8 +163,11 @@ def _run_here(
                     on_tienda=told,
                 )
                 ended.append((document(resultado), resultado.exit_code))
+                resultados.append(resultado)
                 if textfile is not None:
                     textfile.ended(resultado)
+        if not dry_run:
+            await _alert(app, resultados, nothing if textfile is None else textfile.alerted)
 
     try:
         asyncio.run(_until_signal(run_all(), app.database.stop_waiting))
@@ -178,6 +183,17 @@ def _textfile(app: "App") -> "Textfile":
     from klk_daemon.bootstrap.textfile import Textfile
 
     return Textfile(app, _now)
+
+
+async def _alert(app: "App", resultados: "Sequence[Resultado]", on_taken: Callable[[str], None]) -> None:
+    """Heartbeat and alerts, where they are configured. The runs are done: Ctrl-C only ends the waiting."""
+    alerts = app.settings.alerts
+    if not alerts.urls and not alerts.heartbeat_url:
+        return
+    from klk_daemon.bootstrap.alertas import Alertas
+
+    with suppress(asyncio.CancelledError):
+        await Alertas(lambda: app, _now, on_taken).after_trigger(resultados)
 
 
 def _now() -> datetime:

@@ -103,6 +103,7 @@ async def correr(
     *,
     now: datetime,
     dry_run: bool = False,
+    on_inicio: Callable[[str], None] = nothing,
     on_tienda: Callable[[ResultadoTienda], None] = nothing,
 ) -> Resultado:
     """Runs a job once. The caller holds the job's lock (jobs/locks.py).
@@ -113,6 +114,7 @@ async def correr(
         entorno: the tools.
         now: the instant of the run, UTC; durations are measured from here.
         dry_run: everything but the write.
+        on_inicio: called with the run's id when it begins.
         on_tienda: called with each store's outcome as it comes.
 
     Raises:
@@ -123,6 +125,7 @@ async def correr(
     if scratch is not None:  # a new installation stays new
         entorno = replace(entorno, database=scratch)
     corrida = _Corrida(trabajo, tiendas, entorno, now, dry_run=dry_run, on_tienda=on_tienda)
+    on_inicio(corrida.libro.run_id)
     with structlog.contextvars.bound_contextvars(run_id=corrida.libro.run_id, job=str(trabajo.job)):
         resultado = await corrida.run()
     if scratch is not None:

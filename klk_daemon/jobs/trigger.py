@@ -18,6 +18,7 @@ async def en_turno(
     inventario_wait_s: float,
     wait: bool = True,
     dry_run: bool = False,
+    on_inicio: Callable[[str], None] = nothing,
     on_tienda: Callable[[ResultadoTienda], None] = nothing,
 ) -> Resultado:
     """Runs a job once no other run of it is under way.
@@ -30,6 +31,7 @@ async def en_turno(
         inventario_wait_s: how long `ventas` waits for an inventario under way; then it goes ahead, and says so.
         wait: False refuses to wait for the job's turn.
         dry_run: everything but the write.
+        on_inicio: called with the run's id when its turn has come.
         on_tienda: called with each store's outcome.
 
     Raises:
@@ -39,4 +41,6 @@ async def en_turno(
     async with entorno.locks.turn(trabajo.job, wait=wait):
         if trabajo.job is Job.VENTAS and not await entorno.locks.idle(Job.INVENTARIO, inventario_wait_s):
             log.warning("inventario_en_curso", job=str(trabajo.job), espera_s=inventario_wait_s)
-        return await correr(trabajo, tiendas, entorno, now=clock(), dry_run=dry_run, on_tienda=on_tienda)
+        return await correr(
+            trabajo, tiendas, entorno, now=clock(), dry_run=dry_run, on_inicio=on_inicio, on_tienda=on_tienda
+        )

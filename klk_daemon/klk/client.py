@@ -5,6 +5,7 @@ exchange, so the whole of it stands under one deadline here, and its size is cou
 """
 
 import asyncio
+import os
 import re
 import ssl
 import time
@@ -31,6 +32,8 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 OK = 200
 WAIT_INITIAL_S = 0.5
+# How far down the reason of a failed connection lies.
+DEEPEST = 10
 USERINFO = re.compile(r"://\S*@")
 # `identity`: 300 kB of gzip became 300 MB of JSON.
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "klk-daemon"}
@@ -190,7 +193,7 @@ class KlkClient:
             ) from e
         except httpx.TransportError as e:
             raise ConexionFallida(
-                f"{what}: no connection to {self._place}: {e or type(e).__name__}",
+                f"{what}: no connection to {self._place}: {_reason(e)}",
                 hint="is this machine's network up, and KLK's server?",
             ) from e
 
@@ -234,6 +237,19 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     moment = _http_date(value)
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, where it did: "refused" and "unreachable" are different faults, in different places.
+
+    httpx says "All connection attempts failed" of both.
+    """
+    cause: BaseException | None = error
+    for _ in range(DEEPEST):  # a chain may be a ring
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror if not cause.errno or cause.errno < 0 else os.strerror(cause.errno)
+        cause = (cause.__cause__ or cause.__context__) if cause is not None else None
+    return str(error) or type(error).__name__
 
 
 def _http_date(value: str) -> datetime | None:

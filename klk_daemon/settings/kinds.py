@@ -167,7 +167,7 @@ HostList = Annotated[tuple[Host, ...], Strict(strict=False), Expected("a list of
 ApprisePlaces = Annotated[
     tuple[Annotated[str, AfterValidator(_apprise)], ...],
     Strict(strict=False),
-    Expected("a list of Apprise URLs (scheme://…)"),
+    Expected("a list of Apprise URLs, such as slack://…, mailto://…, tgram://… or ntfy://… (README, Alerts)"),
 ]
 QuietHours = Annotated[
     tuple[Clock, ...],

@@ -86,10 +86,10 @@ def leer(con: DuckDBPyConnection) -> list[Certificado]:
 def dias_abiertos(con: DuckDBPyConnection, hoy: date) -> list[tuple[str, date]]:
     """Store and day with sales before today and no certificate in force."""
     rows = con.execute(
-        "SELECT DISTINCT v.ubicacion_id, CAST(v.fecha AS DATE) AS dia FROM ventas_raw AS v"
+        "SELECT v.ubicacion_id, v.dia FROM (SELECT ubicacion_id, TRY_CAST(fecha AS DATE) AS dia"
+        "  FROM (SELECT DISTINCT ubicacion_id, fecha FROM ventas_raw WHERE fecha < ?)) AS v"
         " ANTI JOIN (SELECT ubicacion_id, fecha AS dia FROM dias_certificados WHERE reabierto IS NULL) AS c"
-        " ON c.ubicacion_id = v.ubicacion_id AND c.dia = CAST(v.fecha AS DATE)"
-        " WHERE v.fecha < ? ORDER BY 1, 2",
+        " ON c.ubicacion_id = v.ubicacion_id AND c.dia = v.dia WHERE v.dia IS NOT NULL ORDER BY 1, 2",
         [str(hoy)],
     ).fetchall()
     return [(ubicacion_id, dia) for ubicacion_id, dia in rows]

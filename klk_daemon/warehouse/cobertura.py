@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from duckdb import DuckDBPyConnection
@@ -34,18 +34,39 @@ def leer(con: DuckDBPyConnection, ubicacion_id: str, *, zona: ZoneInfo, now: dat
     marca = _marca(con, ubicacion_id)
     ultima = None
     if marca is None or marca > now:
-        # TRY_CAST: a legacy file holds text.
-        ultima = scalar(
-            con,
-            "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = ?",
-            [ubicacion_id],
-        )
+        ultima = ultima_venta(con, ubicacion_id)
     return Lectura(
         marca=marca,
         cobertura=tuple(cobertura(con, ubicacion_id)),
         por_releer=tuple(_intervalos(con, "ventas_por_releer", ubicacion_id)),
         ultima_venta=instante(ultima, zona) if ultima is not None else None,
     )
+
+
+def ultima_venta(con: DuckDBPyConnection, ubicacion_id: str, desde: date | None = None) -> datetime | None:
+    """A store's newest line, naive local time.
+
+    A file of text with 80 million lines is read once for its newest date, and then for that day alone; `desde` is a
+    date since when there should be sales, so that it need not be read at all.
+    """
+    if desde is not None and (reciente := _ultima(con, ubicacion_id, desde)) is not None:
+        return reciente
+    # What is no date sorts behind the digits, where there is text.
+    dia = scalar(
+        con, "SELECT max(fecha) FROM ventas_raw WHERE ubicacion_id = ? AND fecha < '9999-12-31'", [ubicacion_id]
+    )
+    return _ultima(con, ubicacion_id, dia)
+
+
+def _ultima(con: DuckDBPyConnection, ubicacion_id: str, desde: date | str | None) -> datetime | None:
+    """The newest line since a date; of all that there are, where none is given."""
+    ultima: datetime | None = scalar(
+        con,
+        "SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = ?"
+        + (" AND fecha >= ?" if desde is not None else ""),
+        [ubicacion_id, *([str(desde)] if desde is not None else [])],
+    )
+    return ultima
 
 
 def _marca(con: DuckDBPyConnection, ubicacion_id: str) -> datetime | None:

@@ -49,7 +49,12 @@ def igualar(
         SnapshotSospechoso: too few lines; nothing is changed (klk-api.md, traps 8 and 9).
     """
     held = int(
-        scalar(con, "SELECT count(*) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?", [tienda.id, str(fecha)])
+        scalar(
+            con,
+            # Lines, not rows: an older pipeline has left copies.
+            "SELECT count(DISTINCT (numero_factura, linea)) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?",
+            [tienda.id, str(fecha)],
+        )
     )
     if len(filas) < held * min_ratio:
         raise SnapshotSospechoso(
@@ -58,9 +63,7 @@ def igualar(
         )
     with ventas.comparar(con, tienda, filas, fecha) as comparacion:
         _anotar_cambios(con, tienda, comparacion.columnas, run_id, now)
-        eliminados = _eliminar(
-            con, tienda, fecha, rechazos, comparacion.columnas, run_id=run_id, pedida=pedida, now=now
-        )
+        eliminados = _eliminar(con, tienda, fecha, rechazos, comparacion, run_id=run_id, pedida=pedida, now=now)
         conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)
     if eliminados:
         certificados.reabrir(con, tienda.id, [fecha], now)
@@ -76,8 +79,14 @@ def _anotar_cambios(
         " CASE WHEN p.numero_factura IS NULL THEN 'agregada' ELSE 'actualizada' END,"
         f" CASE WHEN p.numero_factura IS NULL THEN NULL ELSE {_como_json('p', columnas)} END,"
         f" {_como_json('n', columnas)}, $run_id"
-        " FROM cambios AS n LEFT JOIN previas AS p USING (numero_factura, linea)"
-        " ORDER BY n.numero_factura, n.linea",
+        f" FROM cambios AS n LEFT JOIN previas AS p ON {ventas.ITSELF} ORDER BY n.numero_factura, n.linea",
+        {"now": now, "ubicacion": tienda.id, "run_id": run_id},
+    )
+    con.execute(  # of a line's copies: the one that goes, and the one that stays
+        "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
+        f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('s')}, s.numero_factura, s.clave, 'eliminada',"
+        f" {_como_json('s', columnas)}, {_como_json('p', columnas)}, $run_id FROM sobrantes AS s"
+        " JOIN previas AS p ON p.numero_factura = s.numero_factura AND p.clave = s.clave ORDER BY s.fila",
         {"now": now, "ubicacion": tienda.id, "run_id": run_id},
     )
 
@@ -87,7 +96,7 @@ def _eliminar(
     tienda: Tienda,
     fecha: date,
     rechazos: Sequence[Rechazo],
-    columnas: Sequence[str],
+    comparacion: ventas.Comparacion,
     *,
     run_id: str,
     pedida: datetime,
@@ -104,16 +113,16 @@ def _eliminar(
     stage(con, "ilegibles", pack([clave for clave in claves if clave is not None], CLAVE))
     de_mas = (
         "v.ubicacion_id = $ubicacion AND v.fecha = $fecha AND NOT EXISTS"
-        " (SELECT 1 FROM lote AS n WHERE n.numero_factura = v.numero_factura AND n.linea = v.linea) AND NOT EXISTS"
+        f" (SELECT 1 FROM lote AS n WHERE {comparacion.mismo}) AND NOT EXISTS"
         " (SELECT 1 FROM ilegibles AS i WHERE i.numero_factura = v.numero_factura"
-        " AND i.linea = CAST(v.linea AS INTEGER)) AND COALESCE("
+        f" AND i.linea = {_como_linea('v')}) AND COALESCE("
         " COALESCE(v.fecha_actualizacion, v.fecha_carga) NOT BETWEEN $pedida AND $now, true)"
     )
     parametros = {"ubicacion": tienda.id, "fecha": str(fecha), "pedida": pedida, "now": now}
     con.execute(
         "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
-        " despues, run_id) SELECT $now, $ubicacion, v.fecha, v.numero_factura, v.linea, 'eliminada',"
-        f" {_como_json('v', columnas)}, NULL, $run_id FROM ventas_raw AS v WHERE {de_mas}"
+        f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('v')}, v.numero_factura, {_como_linea('v')},"
+        f" 'eliminada', {_como_json('v', comparacion.columnas)}, NULL, $run_id FROM ventas_raw AS v WHERE {de_mas}"
         " ORDER BY v.numero_factura, v.linea",
         {**parametros, "run_id": run_id},
     )
@@ -124,6 +133,15 @@ def _eliminar(
 
 def _como_json(alias: str, columnas: Sequence[str]) -> str:
     return f"to_json({{{', '.join(f'{c!r}: {alias}.{c}' for c in columnas)}}})"
+
+
+def _como_fecha(alias: str) -> str:
+    return f"TRY_CAST({alias}.fecha AS DATE)"
+
+
+def _como_linea(alias: str) -> str:
+    """A line's number; a legacy file may hold any text."""
+    return f"TRY_CAST(TRY_CAST({alias}.linea AS DOUBLE) AS INTEGER)"
 
 
 def _clave(rechazo: Rechazo) -> dict[str, Any] | None:
@@ -159,7 +177,7 @@ def tardanza(con: DuckDBPyConnection, tienda: Tienda, fecha: date, run_id: str) 
     """Measures a day's lateness, after `igualar`, from the ledger."""
     row = con.execute(
         "WITH lineas AS ("
-        "  SELECT numero_factura, linea, CAST(fecha_hora_completa AS TIMESTAMP) AS vendida, fecha_carga"
+        "  SELECT numero_factura, linea, TRY_CAST(fecha_hora_completa AS TIMESTAMP) AS vendida, fecha_carga"
         "  FROM ventas_raw WHERE ubicacion_id = $ubicacion AND fecha = $fecha"
         "), corridas AS ("
         "  SELECT fecha_inicio, fecha_fin, fecha_desde + hora_desde AS desde, fecha_hasta + hora_hasta AS hasta"
@@ -175,7 +193,7 @@ def tardanza(con: DuckDBPyConnection, tienda: Tienda, fecha: date, run_id: str) 
         ") SELECT count(*), COALESCE(median(minutos), 0), COALESCE(quantile_cont(minutos, 0.99), 0),"
         " COALESCE(max(minutos), 0), count(*) FILTER (minutos > 0 AND n.numero_factura IS NOT NULL)"
         " FROM medida AS m LEFT JOIN nuevas AS n ON n.numero_factura = m.numero_factura"
-        " AND CAST(n.linea AS VARCHAR) = CAST(m.linea AS VARCHAR)",
+        " AND CAST(n.linea AS DOUBLE) = TRY_CAST(m.linea AS DOUBLE)",
         {"ubicacion": tienda.id, "fecha": str(fecha), "run_id": run_id},
     ).fetchone()
     assert row is not None  # an aggregate is always one row

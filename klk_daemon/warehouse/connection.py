@@ -65,13 +65,19 @@ class _Work(Generic[T]):
     """One transaction that waits for its turn."""
 
     def __init__(
-        self, run: Callable[[DuckDBPyConnection], T], *, keep: bool, committed: Callable[[T], None] | None
+        self,
+        run: Callable[[DuckDBPyConnection], T],
+        *,
+        keep: bool,
+        committed: Callable[[T], None] | None,
+        patience_s: float | None,
     ) -> None:
         # The caller's, so that what is logged in the thread names the run.
         self._context = contextvars.copy_context()
         self._run = run
         self.keep = keep
         self.committed = committed
+        self.patience_s = patience_s
         self.future: Future[Done[T]] = Future()
         self.queued = time.monotonic()
 
@@ -86,10 +92,14 @@ class Database:
     Args:
         origen: where the tables lie.
         lock_timeout_s, memory_limit: see `configure`.
+        read_only: opens it beside other readers, and changes nothing.
     """
 
-    def __init__(self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+    def __init__(
+        self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB", read_only: bool = False
+    ) -> None:
         self.origen = origen
+        self._read_only = read_only
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
@@ -115,6 +125,7 @@ class Database:
         *,
         keep: bool = True,
         committed: Callable[[T], None] | None = None,
+        patience_s: float | None = None,
     ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
 
@@ -126,12 +137,13 @@ class Database:
             run: gets the open connection. It must bear repetition: a commit whose answer was lost may have happened.
             keep: False rolls back at the end (`--dry-run`).
             committed: called with the value right after the commit, before anything else is written.
+            patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
 
         Raises:
-            BaseOcupada: another process held the file beyond `lock_timeout_s`.
+            BaseOcupada: another process held the file beyond that.
             BaseFallida: it cannot be opened or written.
         """
-        work = _Work(run, keep=keep, committed=committed)
+        work = _Work(run, keep=keep, committed=committed, patience_s=patience_s)
         with self._guard:
             self._waiting.append(work)
             if not self._draining:
@@ -164,7 +176,7 @@ class Database:
             if not work.future.set_running_or_notify_cancel():
                 continue
             try:
-                connection = self._ready(work.queued + self._lock_timeout_s)
+                connection = self._ready(work)
                 began = time.monotonic()
                 value = _transact(connection, work)
                 ended = time.monotonic()
@@ -180,11 +192,11 @@ class Database:
                 work.future.set_result(Done(value, began - work.queued, ended - began))
         self._rest()
 
-    def _ready(self, deadline: float) -> DuckDBPyConnection:
+    def _ready(self, work: _Work[Any]) -> DuckDBPyConnection:
         """The open connection, with the limits in force."""
         limit = self._config["memory_limit"]
         if self._connection is None:
-            self._connection = self._open(deadline)
+            self._connection = self._open(work)
         elif limit != self._limit:
             self._connection.execute(f"SET GLOBAL memory_limit = '{limit}'")
         self._limit = limit
@@ -212,7 +224,8 @@ class Database:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
-                self.origen.release(connection)
+                if not self._read_only:
+                    self.origen.release(connection)
             except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
                 log.warning("bd_sin_asentar", error=_first_line(e))
         return connection
@@ -224,26 +237,32 @@ class Database:
             self._draining = False
             return None
 
-    def _open(self, deadline: float) -> DuckDBPyConnection:
-        """Opens it; while another process holds the file, tries until `deadline` (monotonic), once at least."""
+    def _open(self, work: _Work[Any]) -> DuckDBPyConnection:
+        """Opens it; while another process holds the file, tries for as long as `work` may wait, once at least."""
+        patience_s = self._lock_timeout_s if work.patience_s is None else work.patience_s
         while True:
             try:
-                self.origen.before_open()
-                return self._prepared(duckdb.connect(self.origen.path, config=self._config))
+                if not self._read_only:
+                    self.origen.before_open()
+                return self._prepared(duckdb.connect(self.origen.path, read_only=self._read_only, config=self._config))
             except OSError as e:
                 raise BaseFallida(
                     f"the database {self.origen.name} cannot be reached: {e}", hint="see database.path"
                 ) from e
             except duckdb.Error as e:  # DuckDB 2 has no kind for a log that it cannot replay
-                if WAL_UNREADABLE.search(str(e)) and (aside := apartar_wal(Path(self.origen.path))) is not None:
+                if (
+                    not self._read_only
+                    and WAL_UNREADABLE.search(str(e))
+                    and (aside := apartar_wal(Path(self.origen.path))) is not None
+                ):
                     log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
                     raise
                 if self._stopping.is_set():
                     raise Interrumpido("shutdown while another process held the database") from e
-                if time.monotonic() >= deadline:
-                    raise self._busy(holder) from e
+                if time.monotonic() >= work.queued + patience_s:
+                    raise self._busy(holder, patience_s) from e
             self._stopping.wait(POLL_S)
 
     def _prepared(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
@@ -254,10 +273,10 @@ class Database:
             raise
         return connection
 
-    def _busy(self, holder: re.Match[str] | None) -> BaseOcupada:
+    def _busy(self, holder: re.Match[str] | None, patience_s: float) -> BaseOcupada:
         who = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
         return BaseOcupada(
-            f"the database {self.origen.name} was held by {who} for more than {self._lock_timeout_s:g} s",
+            f"the database {self.origen.name} was held by {who} for more than {patience_s:g} s",
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
 
@@ -267,6 +286,8 @@ class Database:
         hint = ""
         if "no space left" in lowered or "disk" in lowered:
             hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
+        elif "out of memory" in lowered:
+            hint = "raise database.memory_limit"
         elif "permission denied" in lowered or "read-only" in lowered:
             hint = "the user that klk-daemon runs as must be able to write the file and its folder"
         elif "not a valid duckdb database" in lowered:

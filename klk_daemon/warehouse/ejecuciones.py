@@ -77,7 +77,7 @@ def _columnas(con: DuckDBPyConnection) -> list[str]:
 def reparar(
     con: DuckDBPyConnection, jobs: Collection[Job], ubicaciones: Collection[str], host: str, now: datetime
 ) -> int:
-    """Ends the rows that a process which died left `en_proceso`.
+    """Ends the rows that a process which died left `en_proceso`; not those of an older pipeline, which have no run.
 
     Args:
         con: an open transaction.
@@ -93,7 +93,7 @@ def reparar(
         con,
         "UPDATE etl_ejecuciones SET estado = $fallido, error_tipo = 'interrumpido', fecha_fin = $now,"
         " duracion_segundos = greatest(0, date_diff('second', fecha_inicio, $now)),"
-        " error_mensaje = 'the process ended before the run did' WHERE estado = $en_proceso"
+        " error_mensaje = 'the process ended before the run did' WHERE estado = $en_proceso AND run_id IS NOT NULL"
         " AND list_contains($jobs, etl_tipo) AND (host = $host OR list_contains($ubicaciones, ubicacion_id))",
         {
             "fallido": Estado.FALLIDO,
@@ -112,8 +112,10 @@ def anotar_tiendas(con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: date
     for t in tiendas:
         if t.id not in held:
             con.execute(
-                "INSERT INTO ubicaciones (id, codigo, nombre, tipo, activo, created_at, updated_at)"
-                " VALUES ($id, $codigo, $nombre, 'tienda', $activa, $now, $now)",
+                # In a legacy file `codigo` is unique, and may be another row's.
+                "INSERT INTO ubicaciones (id, codigo, nombre, tipo, activo, created_at, updated_at) SELECT $id,"
+                " CASE WHEN EXISTS (SELECT 1 FROM ubicaciones WHERE codigo = $codigo) THEN $id ELSE $codigo END,"
+                " $nombre, 'tienda', $activa, $now, $now",
                 {"id": t.id, "codigo": t.sucursal, "nombre": t.nombre, "activa": t.activa, "now": now},
             )
         elif held[t.id] != (t.nombre, t.activa):

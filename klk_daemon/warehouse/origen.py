@@ -1,6 +1,7 @@
 """Where the tables lie, and what a fresh connection needs to reach them."""
 
 import fcntl
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ class Origen(Protocol):
 
     def exists(self) -> bool:
         """Whether there is something yet; looking does not open it."""
+
+    def trace(self) -> object:
+        """Differs once somebody has written, as far as looking tells without opening it."""
 
     def before_open(self) -> None:
         """Looks after what lies there before it is opened.
@@ -99,6 +103,10 @@ class Archivo:
         """Whether the file is there."""
         return self.file.exists()
 
+    def trace(self) -> object:
+        """Size and time of the file and its log."""
+        return [(stat.st_size, stat.st_mtime_ns) for p in (self.file, self._wal) if (stat := _stat(p)) is not None]
+
     def before_open(self) -> None:
         """Makes the file's folder, and puts aside a log that is not the file's.
 
@@ -154,3 +162,10 @@ def _print(path: Path) -> str:
     """What tells a file from its copies, as far as looking can."""
     stat = path.stat()
     return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

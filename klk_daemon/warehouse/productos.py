@@ -42,6 +42,9 @@ class Catalogo:
 def actualizar(con: DuckDBPyConnection, fichas: Sequence[Ficha], now: datetime) -> None:
     """Brings `productos` up to date, in the caller's transaction; what has not changed is not touched.
 
+    In a legacy file others refer to it by foreign keys, for which DuckDB lets no row be deleted, nor a key be
+    touched; and its prices have four decimals: one that does not fit is missing, and does not stop the store.
+
     Args:
         con: an open transaction.
         fichas: each article once.

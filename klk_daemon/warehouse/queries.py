@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado
+from klk_daemon.warehouse.cobertura import ultima_venta
+
+# How far before its watermark a store's newest sale is looked for first.
+RECENT = timedelta(days=7)
 
 
 def ultimos_inicios(con: DuckDBPyConnection) -> dict[str, datetime]:
@@ -47,13 +51,13 @@ def estado_tienda(con: DuckDBPyConnection, ubicacion_id: str) -> EstadoTienda:
     row = con.execute(
         "SELECT (SELECT max(fecha_actualizacion) FROM stock_actual WHERE ubicacion_id = $id),"
         " (SELECT count(*) FROM stock_actual WHERE ubicacion_id = $id),"
-        " (SELECT max(TRY_CAST(fecha_hora_completa AS TIMESTAMP)) FROM ventas_raw WHERE ubicacion_id = $id),"
         " (SELECT max(hasta_utc) FROM etl_marcas WHERE etl_tipo = 'ventas' AND ubicacion_id = $id),"
         " (SELECT min(fecha_inicio) FROM etl_ejecuciones WHERE ubicacion_id = $id)",
         {"id": ubicacion_id},
     ).fetchone()
-    assert row is not None  # five scalars are always one row
-    stock, articulos, venta, marca, primera = row
+    assert row is not None  # four scalars are always one row
+    stock, articulos, marca, primera = row
+    venta = ultima_venta(con, ubicacion_id, (marca - RECENT).date() if marca else None)
     corridas = con.execute(
         "SELECT etl_tipo, arg_max(estado, id), arg_max(fecha_inicio, id),"
         " max(fecha_fin) FILTER (estado = 'exitoso'), arg_max(COALESCE(error_tipo, ''), id),"

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida
+from klk_daemon.warehouse.staging import count, scalar
 
 LEAME = """\
 Respaldo de klk-daemon: las tablas {tablas}
@@ -24,15 +25,18 @@ Filas:
 """
 
 
-def guardar(con: DuckDBPyConnection, tablas: Collection[str], carpeta: Path) -> dict[str, int]:
+def guardar(
+    con: DuckDBPyConnection, tablas: Collection[str], carpeta: Path, *, textos: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Writes tables, as the open transaction sees them, one Parquet file each and a `README.txt` that explains them.
 
     The folder gets its name once everything is in it, counted, and on disk: one that is there is whole.
 
     Args:
         con: an open transaction.
-        tablas: the names of tables that exist, one at least.
+        tablas: the names of tables that exist.
         carpeta: the folder to make; its parent exists, it does not.
+        textos: what else is to be in it: file name to text.
 
     Returns:
         Table to the number of its rows, as counted in the file.
@@ -45,8 +49,11 @@ def guardar(con: DuckDBPyConnection, tablas: Collection[str], carpeta: Path) -> 
         if parcial.exists():  # of an attempt that was killed
             shutil.rmtree(parcial)
         parcial.mkdir()
-        filas = {tabla: _tabla(con, tabla, parcial / f"{tabla}.parquet") for tabla in tablas}
-        (parcial / "README.txt").write_text(_leame(con, filas, carpeta), encoding="utf-8")
+        filas = {
+            tabla: exportar(con, f"SELECT * FROM {_nombre(tabla)}", parcial / f"{tabla}.parquet") for tabla in tablas
+        }
+        for nombre, texto in {"README.txt": _leame(con, filas, carpeta), **(textos or {})}.items():
+            (parcial / nombre).write_text(texto, encoding="utf-8")
         for path in (*parcial.iterdir(), parcial):
             _a_disco(path)
         parcial.rename(carpeta)
@@ -63,25 +70,31 @@ def guardar(con: DuckDBPyConnection, tablas: Collection[str], carpeta: Path) -> 
     return filas
 
 
-def _tabla(con: DuckDBPyConnection, tabla: str, path: Path) -> int:
-    nombre = '"' + tabla.replace('"', '""') + '"'
-    con.execute(f"COPY {nombre} TO {_texto(path)} (FORMAT parquet, COMPRESSION zstd)")
-    hay = _contar(con, nombre)
-    leidas = _contar(con, f"read_parquet({_texto(path)})")
-    if leidas != hay:
-        raise OSError(f"{path.name} has {leidas} rows, the table {hay}")
-    return leidas
+def exportar(con: DuckDBPyConnection, consulta: str, archivo: Path) -> int:
+    """Writes a query's rows into one file; how many, counted in the file.
+
+    Raises:
+        OSError: it holds another number of rows than the query.
+        duckdb.Error: it cannot be written.
+    """
+    filas = int(scalar(con, f"COPY ({consulta}) TO {literal(archivo)} (FORMAT parquet, COMPRESSION zstd)"))
+    if (escritas := count(con, f"read_parquet({literal(archivo)})")) != filas:
+        raise OSError(f"{archivo.name} has {escritas} rows of {filas}")
+    return filas
 
 
-def _contar(con: DuckDBPyConnection, de: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {de}").fetchone()
-    assert row is not None  # a count is always one row
-    return int(row[0])
+def literal(archivo: Path) -> str:
+    """A path as an SQL literal; COPY takes no parameter for it."""
+    return "'" + str(archivo).replace("'", "''") + "'"
+
+
+def _nombre(tabla: str) -> str:
+    return '"' + tabla.replace('"', '""') + '"'
 
 
 def _leame(con: DuckDBPyConnection, filas: dict[str, int], carpeta: Path) -> str:
     row = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
-    tabla = next(iter(filas))
+    tabla = next(iter(filas), "TABLA")
     return LEAME.format(
         tablas=", ".join(filas),
         base=(row and row[0]) or "la base",
@@ -89,10 +102,6 @@ def _leame(con: DuckDBPyConnection, filas: dict[str, int], carpeta: Path) -> str
         ejemplo=str(carpeta / f"{tabla}.parquet").replace("'", "''"),
         filas="\n".join(f"    {tabla}: {n}" for tabla, n in filas.items()),
     )
-
-
-def _texto(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _a_disco(path: Path) -> None:

@@ -87,9 +87,13 @@ def _revisar(con: DuckDBPyConnection, tienda: Tienda, almacen: str, articulos: i
             f"{tienda.id} {almacen}: KLK lists no article",
             hint="an unknown warehouse code is answered so: compare it with KLK's list of warehouses",
         )
+    # A snapshot's rows all have its time; of a legacy file's, those that the older pipeline had long left behind
+    # do not count.
     antes = scalar(
         con,
-        "SELECT count(*) FROM stock_actual WHERE ubicacion_id = ? AND almacen_codigo = ?",
+        "WITH a AS ("
+        "  SELECT fecha_actualizacion AS fecha FROM stock_actual WHERE ubicacion_id = ? AND almacen_codigo = ?"
+        ") SELECT count(*) FROM a WHERE fecha >= (SELECT max(fecha) - INTERVAL 1 DAY FROM a)",
         [tienda.id, almacen],
     )
     if articulos < antes * min_ratio:

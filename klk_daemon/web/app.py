@@ -1,7 +1,7 @@
 """The routes. What they answer comes from a `Backend`; nothing here knows of databases or settings."""
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -17,7 +17,9 @@ from starlette.types import ASGIApp
 from klk_daemon.domain import Job
 from klk_daemon.errors import KlkError, OcupadoError
 from klk_daemon.web.auth import Guard
+from klk_daemon.web.dashboard.paginas import Datos, Tablero
 from klk_daemon.web.orders import PauseOrder, TriggerOrder
+from klk_daemon.web.sessions import Sessions
 
 BODY_LIMIT = 64 * 1024
 NDJSON = "application/x-ndjson"
@@ -25,7 +27,7 @@ RUNS = 50
 M = TypeVar("M", bound=BaseModel)
 
 
-class Backend(Protocol):
+class Backend(Datos, Protocol):
     """What the daemon offers to the server."""
 
     async def status(self) -> dict[str, Any]:
@@ -57,10 +59,18 @@ class Backend(Protocol):
 
 
 def build(
-    backend: Backend, registry: CollectorRegistry, *, token: str, host: str, allowed_hosts: Collection[str]
-) -> ASGIApp:
-    """The guarded application; see `Guard` for the arguments."""
+    backend: Backend,
+    registry: CollectorRegistry,
+    *,
+    token: str,
+    host: str,
+    allowed_hosts: Collection[str],
+    clock: Callable[[], datetime],
+) -> tuple[ASGIApp, Tablero]:
+    """The guarded application, and the dashboard in it; see `Guard` for the arguments."""
     routes = _Routes(backend, registry)
+    sessions = Sessions()
+    tablero = Tablero(backend, sessions, clock)
     app = Starlette(
         routes=[
             Route("/healthz", routes.healthz),
@@ -72,10 +82,12 @@ def build(
             Route("/api/trigger/{job}", routes.trigger, methods=["POST"]),
             Route("/api/pause/{job}", routes.pause, methods=["POST"]),
             Route("/api/resume/{job}", routes.resume, methods=["POST"]),
+            *tablero.rutas(),
         ],
         exception_handlers={_BadRequestError: _bad_request, KlkError: _klk_error},
     )
-    return Guard(app, token=token, host=host, allowed_hosts=allowed_hosts)
+    guard = Guard(app, token=token, host=host, allowed_hosts=allowed_hosts, sessions=sessions, clock=clock)
+    return guard, tablero
 
 
 class _BadRequestError(Exception):

@@ -1,16 +1,22 @@
 """Who may ask what (contract, "HTTP"): Host, then origin, then authorisation, in this order."""
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import datetime
+from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from klk_daemon.web.sessions import Sessions
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-OPEN = "/healthz"
+# What needs no authorisation anywhere: liveness, and the place that a one-time code is itself the authorisation for.
+ENTER = "/entrar"
+OPEN = frozenset({"/healthz", ENTER})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'",
@@ -18,6 +24,26 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# Where the application finds how a request was authorised.
+BY = "klk.by"
+
+
+class By(StrEnum):
+    """How a request was authorised."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    SESSION = "session"
+
+
+def cookie_name(scope: Scope) -> str:
+    """The session's cookie. Browsers send a cookie to every port of a host: each daemon's has its port in its name."""
+    return f"klk_sesion_{scope['server'][1]}"
+
+
+def authorised_by(request: Request) -> By | None:
+    """How the guard let a request in; None where it needed nothing, or had nothing."""
+    by: By | None = request.scope.get(BY)
+    return by
 
 
 def is_loopback(host: str) -> bool:
@@ -38,11 +64,24 @@ class Guard:
         token: what `Authorization: Bearer` must carry.
         host: the address that the server listens on.
         allowed_hosts: names by which it may be called, besides the loopback ones and `host`.
+        sessions: those of the one-time links.
+        clock: the time, UTC.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, host: str, allowed_hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        host: str,
+        allowed_hosts: Collection[str],
+        sessions: Sessions,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._app = app
         self._token = token.encode()
+        self._sessions = sessions
+        self._clock = clock
         self._hosts = LOOPBACK | {host.lower(), *(name.lower() for name in allowed_hosts)}
         self._private = is_loopback(host)
 
@@ -61,14 +100,17 @@ class Guard:
         changes = request.method not in SAFE
         if changes and _foreign(request):
             return _refused(403, "orders are taken from this server's own pages alone")
-        needed = changes or (not self._private and request.url.path != OPEN)
-        if needed and not self._authorised(request):
-            return _refused(401, "needs Authorization: Bearer with the contents of `token` in the state directory")
+        by = request.scope[BY] = self._by(request)
+        if by is None and (changes or (not self._private and request.scope["path"] not in OPEN)):
+            return _unauthorised(request)
         return None
 
-    def _authorised(self, request: Request) -> bool:
+    def _by(self, request: Request) -> By | None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token):
+            return By.TOKEN
+        session = request.cookies.get(cookie_name(request.scope))
+        return By.SESSION if session and self._sessions.valid(session, self._clock()) else None
 
 
 def _hostname(authority: str) -> str:
@@ -85,6 +127,22 @@ def _foreign(request: Request) -> bool:
         return True
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+
+
+def _unauthorised(request: Request) -> Response:
+    """A program is told of the token, a person of the link."""
+    if request.method in SAFE and "text/html" in request.headers.get("accept", ""):
+        return PlainTextResponse(
+            "Para ver este tablero abra el enlace que imprime `klk-daemon dashboard`.\n"
+            "To see this dashboard, open the link that `klk-daemon dashboard` prints.\n",
+            status_code=401,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return _refused(
+        401,
+        "needs Authorization: Bearer with the contents of `token` in the state directory,"
+        " or the session of the link that `klk-daemon dashboard` prints",
+    )
 
 
 def _refused(status: int, message: str) -> Response:

@@ -28,6 +28,13 @@ class Answer:
         return json.loads(self.body)
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """A redirection is an answer."""
+
+
 class Daemon:
     """`klk-daemon run`, listening."""
 
@@ -42,7 +49,7 @@ class Daemon:
         return (self.instalacion.state / "token").read_text(encoding="ascii")
 
     def ask(self, path: str, *, body: str | None = None, method: str | None = None, **headers: str) -> Answer:
-        """One request; header names are written with underscores."""
+        """One request; header names are written with underscores. A redirection is an answer."""
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else body.encode(),
@@ -50,7 +57,7 @@ class Daemon:
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.build_opener(_Stay).open(request, timeout=30) as response:
                 return Answer(response.status, dict(response.headers), response.read().decode())
         except urllib.error.HTTPError as e:
             return Answer(e.code, dict(e.headers), e.read().decode())

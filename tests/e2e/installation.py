@@ -195,13 +195,17 @@ class Instalacion:
             for desde, hasta in intervalos or self.cobertura(id_)
             for fila in self.mundo.lineas(sucursal, desde, hasta)
         ]
+        aware = self.mundo.aware
+        primera = min((desde for desde, _ in intervalos), default=datetime(2000, 1, 1, tzinfo=UTC))
+        # Cast, since a legacy file has text.
         hay = self.sql(
-            "SELECT numero_factura, linea, codigo_producto, cantidad_vendida, venta_total, fecha_hora_completa"
-            " FROM ventas_raw WHERE ubicacion_id = ?",
+            "SELECT numero_factura, CAST(linea AS INTEGER), codigo_producto, CAST(cantidad_vendida AS DECIMAL(18, 4)),"
+            " CAST(venta_total AS DECIMAL(18, 6)), CAST(fecha_hora_completa AS TIMESTAMP)"
+            " FROM ventas_raw WHERE ubicacion_id = ? AND fecha >= ?",
             id_,
+            str(primera.astimezone(self.mundo.zona).date()),
         )
         if intervalos:
-            aware = self.mundo.aware
             hay = [fila for fila in hay if any(desde <= aware(fila[-1]) < hasta for desde, hasta in intervalos)]
         return _comparar(
             [(clave, codigo, Decimal(str(cantidad)), Decimal(str(usd))) for clave, codigo, cantidad, usd in esperadas],

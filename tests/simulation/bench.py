@@ -1,6 +1,7 @@
 """Runs the real jobs against the simulator, as `bootstrap` would, one at a time, with troubles of choice."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -194,9 +195,13 @@ def _callar(_logger: object, _method: str, _event: object) -> Never:
 
 
 @asynccontextmanager
-async def banco(carpeta: Path, mundo: Mundo, *, max_catchup_days: int = 31) -> AsyncIterator[Banco]:
-    """A bench on an empty folder; retries do not wait, and nothing is logged."""
+async def banco(
+    carpeta: Path, mundo: Mundo, *, max_catchup_days: int = 31, legado: Path | None = None
+) -> AsyncIterator[Banco]:
+    """A bench on an empty folder; retries do not wait, and nothing is logged. `legado`: a database to begin with."""
     structlog.configure(processors=[_callar])
+    if legado is not None:
+        shutil.copyfile(legado, carpeta / "klk.db")
     base = BaseVigilada(Archivo(carpeta / "klk.db"), lock_timeout_s=0.25)
     base._config["threads"] = 1  # small queries: threads would only wait for each other
     slots = asyncio.Semaphore(6)
@@ -220,7 +225,8 @@ async def banco(carpeta: Path, mundo: Mundo, *, max_catchup_days: int = 31) -> A
                     ubicaciones=tuple(t.id for t in TIENDAS),
                     locks=JobLocks(carpeta),
                 )
-                yield Banco(mundo, sim, base, entorno, cliente, max_catchup_days)
+                foto = (await base.transaction(tomar, keep=False)).value if legado else Foto()
+                yield Banco(mundo, sim, base, entorno, cliente, max_catchup_days, foto=foto)
     finally:
         base.close()
         structlog.reset_defaults()

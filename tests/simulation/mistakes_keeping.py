@@ -93,7 +93,7 @@ def inserta_siempre() -> Sequence[Parche]:
     """Lines are appended, whether held or not."""
 
     def changed(con: Any, sql: str, parameters: Any, real: Any = staging.changed) -> int:
-        sql = sql.replace("FROM cambios AS n ANTI JOIN previas AS p USING (numero_factura, linea)", "FROM lote AS n")
+        sql = sql.replace(f"FROM cambios AS n ANTI JOIN previas AS p ON {ventas.ITSELF}", "FROM lote AS n")
         return int(real(con, sql, parameters))
 
     return [(ventas, "changed", changed), (ventas, "count", _alguno)]

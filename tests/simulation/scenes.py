@@ -20,10 +20,12 @@ MEDIA_HORA = timedelta(minutes=30)
 
 
 @asynccontextmanager
-async def escena(tmp_path: Path, *, max_catchup_days: int = 31, **changes: Any) -> AsyncIterator[tuple[Banco, Modelo]]:
+async def escena(
+    tmp_path: Path, *, max_catchup_days: int = 31, legado: Path | None = None, **changes: Any
+) -> AsyncIterator[tuple[Banco, Modelo]]:
     """Two stores, their database, and the model that checks every run."""
     mundo = Mundo(**({"tiendas": 2, "articulos": 40, "lineas_por_dia": 120} | changes))
-    async with banco(tmp_path, mundo, max_catchup_days=max_catchup_days) as b:
+    async with banco(tmp_path, mundo, max_catchup_days=max_catchup_days, legado=legado) as b:
         yield b, Modelo(b, Verdad(mundo))
 
 

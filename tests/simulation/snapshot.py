@@ -12,6 +12,8 @@ from klk_daemon.domain import Intervalo
 
 from .truth import Clave, Valor
 
+USD = "CAST(venta_total AS DECIMAL(18, 6))"
+
 
 class Correccion(NamedTuple):
     """A row of `ventas_correcciones`, without its two versions."""
@@ -63,8 +65,10 @@ def tomar(con: DuckDBPyConnection) -> Foto:
     ventas: dict[str, dict[Clave, Valor]] = defaultdict(dict)
     escritas: dict[tuple[str, Clave], datetime] = {}
     for tienda, numero, linea, *valor, escrita in con.execute(
-        "SELECT ubicacion_id, numero_factura, linea, CAST(fecha AS VARCHAR), CAST(hora AS VARCHAR), codigo_producto,"
-        " codigo_almacen, cantidad_vendida, venta_total, venta_total_bs, total_factura_bs, fecha_actualizacion"
+        # Cast, since a legacy file has text.
+        "SELECT ubicacion_id, numero_factura, CAST(linea AS INTEGER), CAST(fecha AS VARCHAR), CAST(hora AS VARCHAR),"
+        f" codigo_producto, codigo_almacen, CAST(cantidad_vendida AS DECIMAL(18, 4)), {USD},"
+        " CAST(venta_total_bs AS DECIMAL(18, 6)), CAST(total_factura_bs AS DECIMAL(18, 6)), fecha_actualizacion"
         " FROM ventas_raw"
     ).fetchall():
         ventas[tienda][numero, linea] = Valor(*valor)
@@ -74,7 +78,9 @@ def tomar(con: DuckDBPyConnection) -> Foto:
     for tienda, almacen, codigo, cantidad in filas:
         stock[tienda, almacen][codigo] = cantidad
     libro: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for run_id, tienda, estado in con.execute("SELECT run_id, ubicacion_id, estado FROM etl_ejecuciones").fetchall():
+    for run_id, tienda, estado in con.execute(
+        "SELECT run_id, ubicacion_id, estado FROM etl_ejecuciones WHERE run_id IS NOT NULL"
+    ).fetchall():
         libro[run_id, tienda].append(estado)
     cobertura: dict[str, list[Intervalo]] = defaultdict(list)
     for tienda, desde, hasta in con.execute(
@@ -112,8 +118,9 @@ def tomar(con: DuckDBPyConnection) -> Foto:
         figuras={
             (tienda, fecha): Figuras(*cifras)
             for tienda, fecha, *cifras in con.execute(
-                "SELECT ubicacion_id, fecha, count(*), count(DISTINCT numero_factura), sum(venta_total) FROM ventas_raw"
-                " WHERE (ubicacion_id, fecha) IN (SELECT (ubicacion_id, fecha) FROM dias_certificados) GROUP BY ALL"
+                "SELECT ubicacion_id, CAST(fecha AS DATE), count(*), count(DISTINCT numero_factura),"
+                f" sum({USD}) FROM ventas_raw WHERE (ubicacion_id, CAST(fecha AS DATE))"
+                " IN (SELECT (ubicacion_id, fecha) FROM dias_certificados) GROUP BY ALL"
             ).fetchall()
         },
         rechazadas=len(con.execute("SELECT 1 FROM filas_rechazadas").fetchall()),

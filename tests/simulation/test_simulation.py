@@ -1,6 +1,7 @@
 """Seeds of a chain's life: whatever happens, nothing is lost and nothing doubled."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,13 @@ SEEDS = (2, 3, 4, 6, 9, 22, 23)
 def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
     """After every run the guarantees hold, and after quiet runs the tables equal the API exactly."""
     cuento = simular(seed, RAPIDA)
+    assert cuento.lineas > 0
+
+
+@pytest.mark.parametrize("seed", [2, 9])
+def test_nothing_is_lost_and_nothing_doubled_in_a_legacy_file(seed: int, legado: Path) -> None:
+    """The same on a database that the older pipeline made, with its products, stock and ledger."""
+    cuento = simular(seed, RAPIDA, legado=legado)
     assert cuento.lineas > 0
 
 

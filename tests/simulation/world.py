@@ -49,6 +49,7 @@ class Cuento:
 
     seed: int
     escala: Escala
+    legado: Path | None = None
     pasos: list[str] = field(default_factory=list)
     lineas: int = 0
     corridas: int = 0
@@ -77,13 +78,13 @@ class SemillaFallida(AssertionError):
         self.invariante = getattr(violacion, "invariante", f"{type(violacion).__name__}")
 
 
-def simular(seed: int, escala: Escala = RAPIDA) -> Cuento:
-    """Lives a seed to its end.
+def simular(seed: int, escala: Escala = RAPIDA, *, legado: Path | None = None) -> Cuento:
+    """Lives a seed to its end, on a new database or on a copy of `legado`.
 
     Raises:
         SemillaFallida: an invariant does not hold.
     """
-    cuento = Cuento(seed, escala)
+    cuento = Cuento(seed, escala, legado)
     with tempfile.TemporaryDirectory(prefix=f"klk-sim-{seed}-") as carpeta:
         try:
             asyncio.run(_vivir(cuento, Path(carpeta)))
@@ -109,7 +110,7 @@ async def _vivir(cuento: Cuento, carpeta: Path) -> None:
         lista_desnuda=rng.random() < 0.2,
     )
     inicio = mundo.dia(dia)[0].astimezone(UTC) + timedelta(hours=rng.randint(1, 20))
-    async with banco(carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2))) as b:
+    async with banco(carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2)), legado=cuento.legado) as b:
         vida = _Vida(cuento, rng, b, Modelo(b, Verdad(mundo)), inicio)
         await vida.transcurrir()
         await vida.terminar()

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from klk_daemon.bootstrap import backend
+from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.domain import Job
 from klk_daemon.errors import BaseFallida
 from klk_daemon.jobs.pausas import Pausas
@@ -25,7 +26,7 @@ class Troubled(backend.Backend):
     def __init__(self, folder: Path, error: BaseFallida | None) -> None:
         self.metrics = Metrics(CollectorRegistry(), version="1")
         app: Any = SimpleNamespace(pausas=Pausas(folder))
-        super().__init__(lambda: app, self.metrics, lambda: NOW)
+        super().__init__(lambda: app, self.metrics, lambda: NOW, Marcha(lambda: NOW), lambda _: None)
         self.error = error
 
     async def status(self) -> dict[str, Any]:

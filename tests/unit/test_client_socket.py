@@ -208,13 +208,14 @@ async def test_an_answer_of_exactly_the_limit_is_read() -> None:
 
 
 async def test_nobody_listens() -> None:
-    """A refused connection is `conexion`, and names the address."""
+    """A refused connection is `conexion`, names the address, and says that it was refused, not that it failed."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{s.getsockname()[1]}"
         with pytest.raises(ConexionFallida, match=base_url) as e:
             await ask(base_url)
     assert e.value.error_tipo == "conexion"
+    assert "refused" in str(e.value)
 
 
 @pytest.mark.usefixtures("no_backoff")

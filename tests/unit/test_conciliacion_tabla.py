@@ -68,7 +68,7 @@ def test_adds_updates_and_deletes(con: DuckDBPyConnection, periferico: Tienda, b
         (3, "eliminada", 236.46, None),
         (4, "agregada", None, 236.46),
     ]
-    rows = con.execute("SELECT ubicacion_id, linea FROM ventas_raw ORDER BY ALL").fetchall()
+    rows = con.execute("SELECT ubicacion_id, linea FROM lineas ORDER BY ALL").fetchall()
     assert rows == [("tienda_01", 1), ("tienda_01", 2), ("tienda_01", 4), ("tienda_08", 1)]
 
 
@@ -77,7 +77,7 @@ def test_too_few_lines_are_refused(con: DuckDBPyConnection, periferico: Tienda) 
     cargar(con, periferico, *(linea(linea=n) for n in range(1, 6)))
     with pytest.raises(SnapshotSospechoso):
         igualar(con, periferico, linea(linea=1), linea(linea=2))
-    assert con.execute("SELECT count(*) FROM ventas_raw").fetchone() == (5,)
+    assert con.execute("SELECT count(*) FROM lineas").fetchone() == (5,)
 
 
 def test_an_equal_day_is_certified_and_a_change_reopens_it(con: DuckDBPyConnection, periferico: Tienda) -> None:

@@ -190,9 +190,9 @@ def no_room(path: Path) -> None:
 def test_a_backup_that_lacks_rows(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that does not hold what the table does is no backup."""
     steps(monkeypatch, SECOND)
-    count = respaldo._contar
-    monkeypatch.setattr(respaldo, "_contar", lambda con, de: count(con, de) - de.startswith("read_parquet"))
-    with pytest.raises(BaseFallida, match=r"stock_actual\.parquet has 299 rows, the table 300"):
+    count = respaldo.count
+    monkeypatch.setattr(respaldo, "count", lambda con, de: count(con, de) - de.startswith("read_parquet"))
+    with pytest.raises(BaseFallida, match=r"stock_actual\.parquet has 299 rows of 300"):
         upgrade(base)
     assert (version(base), backups(base)) == (1, [])
 

@@ -41,7 +41,7 @@ def test_new_lines_are_inserted(con: DuckDBPyConnection, periferico: Tienda) -> 
     conteo = ventas.cargar(con, periferico, convertidas(linea(), linea(linea=2)), extraida=extraida, now=T0)
     assert conteo == Conteo(extraidos=2, insertados=2)
     sellos = "fecha_extraccion, fecha_transformacion, fecha_carga, fecha_actualizacion"
-    assert con.execute(f"SELECT DISTINCT {sellos} FROM ventas_raw").fetchall() == [(extraida, T0, T0, T0)]
+    assert con.execute(f"SELECT DISTINCT {sellos} FROM lineas").fetchall() == [(extraida, T0, T0, T0)]
 
 
 def test_no_line_is_nothing(con: DuckDBPyConnection, periferico: Tienda) -> None:
@@ -83,7 +83,7 @@ def test_a_changed_line_is_updated(con: DuckDBPyConnection, periferico: Tienda, 
     assert conteo == Conteo(extraidos=3, actualizados=1, sin_cambio=2)
     assert conteo.cargados == 1
     assert [a == b for a, b in zip(antes, todo(con), strict=True)] == [False, True, True]
-    sellos = con.execute("SELECT fecha_carga, fecha_actualizacion, fecha_extraccion FROM ventas_raw WHERE linea = 1")
+    sellos = con.execute("SELECT fecha_carga, fecha_actualizacion, fecha_extraccion FROM lineas WHERE linea = 1")
     assert sellos.fetchall() == [(T0, T1, T1)]
 
 
@@ -99,7 +99,7 @@ def test_invoice_numbers_repeat_across_stores(con: DuckDBPyConnection, periferic
     cargar(con, periferico, linea())
     assert cargar(con, bosque, linea(tasa_usd=7)).insertados == 1
     assert cargar(con, bosque, linea(tasa_usd=8), now=T1).actualizados == 1
-    rows = con.execute("SELECT ubicacion_id, ubicacion_nombre, tasa_usd FROM ventas_raw ORDER BY 1").fetchall()
+    rows = con.execute("SELECT ubicacion_id, ubicacion_nombre, tasa_usd FROM lineas ORDER BY 1").fetchall()
     assert [(i, n, float(t)) for i, n, t in rows] == [("tienda_01", "PERIFERICO", 236.46), ("tienda_08", "BOSQUE", 8)]
 
 
@@ -108,14 +108,14 @@ def test_a_line_that_moved_to_another_day_is_updated(con: DuckDBPyConnection, pe
     """Within three days its older version is found: it moves, and is not doubled."""
     cargar(con, periferico, linea())
     assert cargar(con, periferico, linea(fecha=fecha), now=T1).actualizados == 1
-    assert con.execute("SELECT CAST(fecha AS VARCHAR), dia FROM ventas_raw").fetchall() == [(fecha, fecha[-2:])]
+    assert con.execute("SELECT CAST(fecha AS VARCHAR), dia FROM lineas").fetchall() == [(fecha, fecha[-2:])]
 
 
 def test_a_text_with_everything_in_it(con: DuckDBPyConnection, periferico: Tienda) -> None:
     """Quotes, half an SQL statement and all of Unicode come back as they went in."""
     texto = "O'Higgins \"á\" \\ \x00 😀 '); DROP TABLE ventas_raw; --"
     cargar(con, periferico, linea(numero_factura=texto, producto={"descripcion_producto": texto}))
-    assert con.execute("SELECT numero_factura, descripcion_producto FROM ventas_raw").fetchall() == [(texto, texto)]
+    assert con.execute("SELECT numero_factura, descripcion_producto FROM lineas").fetchall() == [(texto, texto)]
     assert (
         cargar(con, periferico, linea(numero_factura=texto, producto={"descripcion_producto": texto})).sin_cambio == 1
     )

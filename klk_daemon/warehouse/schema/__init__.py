@@ -6,8 +6,9 @@ before an existing database is upgraded.
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from klk_daemon.warehouse import respaldo
 log = structlog.get_logger()
 
 SHARED_WITH_LEGACY = frozenset({"ubicaciones", "productos", "stock_actual", "ventas_raw", "etl_ejecuciones"})
+VERSION = "esquema_version"
+CREATE_VERSION = f"CREATE TABLE {VERSION} (version INTEGER, aplicada TIMESTAMP)"
+TABLA = re.compile(r"CREATE TABLE (\w+) \((.*?)\);", re.DOTALL)
+COLUMNA = re.compile(r"(\w+) (\w+(?:\(\d+, \d+\))?)(?:,|$)")
 REBUILDS = re.compile(r"^-- rebuilds:(.+)$", re.MULTILINE)
 # Ends the name of a backup whose upgrade came to nothing; the next attempt's takes its place.
 IN_VAIN = ".sin-efecto"
@@ -32,6 +37,14 @@ def migrations() -> list[Step]:
     """Version and SQL of every step, in order."""
     files = (f for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
     return sorted((int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in files)
+
+
+@cache
+def iniciales() -> Mapping[str, Mapping[str, str]]:
+    """The tables of the first step: each one's columns and their types, as a new installation has them."""
+    _, sql = migrations()[0]
+    sql = re.sub(r"--.*", "", sql)
+    return {nombre: dict(COLUMNA.findall(" ".join(cuerpo.split()))) for nombre, cuerpo in TABLA.findall(sql)}
 
 
 def ensure(con: DuckDBPyConnection, now: datetime, *, keep: bool = True) -> int:
@@ -55,16 +68,15 @@ def ensure(con: DuckDBPyConnection, now: datetime, *, keep: bool = True) -> int:
     """
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
     version = 0
-    if "esquema_version" in tables:
-        row = con.execute("SELECT max(version) FROM esquema_version").fetchone()
-        version = row[0] if row and row[0] is not None else 0
+    if VERSION in tables:
+        version = aplicada(con)
     elif found := sorted(SHARED_WITH_LEGACY & tables):
         raise MigracionNecesaria(
             f"the database holds {', '.join(found)} of an older pipeline",
             hint="nothing was changed; `klk-daemon db plan` says what would be, `klk-daemon db migrate` does it",
         )
     else:
-        con.execute("CREATE TABLE esquema_version (version INTEGER, aplicada TIMESTAMP)")
+        con.execute(CREATE_VERSION)
     steps = migrations()
     newest = steps[-1][0]
     if version > newest:
@@ -83,7 +95,7 @@ def ensure(con: DuckDBPyConnection, now: datetime, *, keep: bool = True) -> int:
 def _apply(con: DuckDBPyConnection, steps: Sequence[Step], now: datetime) -> None:
     for number, sql in steps:
         con.execute(sql)
-        con.execute("INSERT INTO esquema_version VALUES (?, ?)", [number, now])
+        con.execute(f"INSERT INTO {VERSION} VALUES (?, ?)", [number, now])
 
 
 def _upgrade(
@@ -119,3 +131,9 @@ def _back_up(con: DuckDBPyConnection, tables: Sequence[str], *, version: int, no
         shutil.rmtree(folder, ignore_errors=True)
     log.warning("respaldo_guardado", carpeta=str(carpeta), filas=filas, esquema=version)
     return carpeta
+
+
+def aplicada(con: DuckDBPyConnection) -> int:
+    """The newest step that a database has, which has the table of them."""
+    row = con.execute(f"SELECT max(version) FROM {VERSION}").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -20,7 +20,7 @@ base_url = "http://user:s3cret@klk.example:7002"
 path = "ducklake:postgres:dbname=klk password='s3 cret' host=db.example"
 data_path = "s3://bucket/klk"
 [alerts]
-urls = ["slack://s3cret/x", "mailto://me:s3cret@mail.example"]
+urls = ["slack://T1JJ3T3L2/A1BRTD4JD/s3crets3crets3crets3cret", "mailto://me:s3cret@mail.example"]
 heartbeat_url = "https://hc-ping.example/s3cret"
 [[tiendas]]
 id = "t1"

@@ -1,0 +1,1 @@
+"""Alerts: facts in, causes out, each recorded before it is sent, to every channel once; and the heartbeat."""

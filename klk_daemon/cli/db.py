@@ -1,0 +1,129 @@
+"""`klk-daemon db`: the database of an older pipeline taken over."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from klk_daemon.errors import ConfigError, Interrumpido
+from klk_daemon.interrupt import INTERRUPTED
+
+if TYPE_CHECKING:
+    from klk_daemon.bootstrap.legado import Examen, Informe
+    from klk_daemon.settings import Loaded, Settings
+
+app = typer.Typer(no_args_is_help=True, help="Take over the database of an older pipeline.")
+
+
+@app.command("plan")
+def plan(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say what the database holds, what `db migrate` would change, and what that takes. Changes nothing."""
+    from klk_daemon.bootstrap import legado
+    from klk_daemon.cli import dbtext
+
+    settings: Settings = context.obj.load().settings
+    base = legado.archivo(settings)
+    if not base.exists():
+        typer.echo(json.dumps(dbtext.missing(base)) if as_json else dbtext.MISSING.format(base))
+        return
+    with _telling("reading the database") as tell:
+        tell("reading the database, and counting lines that are there twice")
+        examen = asyncio.run(legado.examinar(settings))
+    typer.echo(json.dumps(dbtext.document(examen), ensure_ascii=False) if as_json else dbtext.report(examen))
+
+
+@app.command("migrate")
+def migrate(
+    context: typer.Context,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="Remove sale lines that are there twice, month by month.")
+    ] = False,
+) -> None:
+    """Change the database as `db plan` says, with a backup of what is rebuilt. May be interrupted and repeated."""
+    from klk_daemon.bootstrap import legado
+    from klk_daemon.cli import dbtext
+    from klk_daemon.daemon.instance import only_instance
+    from klk_daemon.settings import ensure_state_dir, state_dir
+
+    loaded: Loaded = context.obj.load()
+    settings = loaded.settings
+    base = legado.archivo(settings)
+    if not base.exists():
+        typer.echo(dbtext.MISSING.format(base))
+        return
+    state = state_dir(config=loaded.file)
+    ensure_state_dir(state)
+    with only_instance(state):
+        examen = asyncio.run(legado.examinar(settings, contar=False))
+        if not examen.hallazgos.legado and not dedupe:
+            typer.echo(dbtext.nothing(examen))
+            return
+        if examen.hallazgos.legado and examen.cambios.obstaculos:
+            raise ConfigError("; ".join(examen.cambios.obstaculos), hint="nothing was changed")
+        if not yes:
+            _ask(examen, dedupe=dedupe)
+        informe = _migrate(settings, examen, dedupe=dedupe)
+    typer.echo(dbtext.summary(informe, dedupe=dedupe))
+
+
+def _ask(examen: "Examen", *, dedupe: bool) -> None:
+    """Asks whether to go on; where nobody can be asked, refuses.
+
+    Raises:
+        ConfigError: stdin is no terminal.
+    """
+    from klk_daemon.cli import dbtext
+
+    if not sys.stdin.isatty():
+        raise ConfigError(f"nobody is there to say yes to a change of {examen.base}", hint="--yes says it")
+    typer.echo(dbtext.question(examen, dedupe=dedupe), err=True)
+    if not typer.confirm("Go on?", err=True):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(1)
+
+
+def _migrate(settings: "Settings", examen: "Examen", *, dedupe: bool) -> "Informe":
+    from klk_daemon.bootstrap.legado import Freno, migrar
+    from klk_daemon.windows import local
+
+    freno = Freno()
+    zona = ZoneInfo(settings.schedule.timezone)
+
+    async def work(tell: Callable[[str], None]) -> "Informe":
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, freno.tirar)
+        return await migrar(
+            settings, examen, dedupe=dedupe, now=lambda: local(datetime.now(UTC), zona), decir=tell, freno=freno
+        )
+
+    try:
+        with _telling("migrating") as tell:
+            return asyncio.run(work(tell))
+    except Interrumpido:
+        typer.echo("interrupted: what was not finished is as it was; the same command goes on from there", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[Callable[[str], None]]:
+    """Shows on a terminal what goes on; elsewhere nothing. Yields what to call with each step."""
+    if not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from klk_daemon.cli.progress import steps
+
+    with steps(what) as tell:
+        yield tell
