@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DUCKDB2 := not extras and not soak and not mutants and not systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench screenshots lock duckdb1 clean
+.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench screenshots lock dlt duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +50,8 @@ format: $(VENV)/.dev  ## lays the code out
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measures; writes benchmarks/RESULTS.md
+bench: $(VENV)/.dev  ## measures, 25 minutes (ARGS="--only ventas,week", --quick); writes benchmarks/RESULTS.md
+	-@$(MAKE) --no-print-directory dlt
 	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev  ## the pictures of the dashboard in docs/ (Chromium)
@@ -59,15 +60,18 @@ screenshots: $(VENV)/.dev  ## the pictures of the dashboard in docs/ (Chromium)
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
+	$(COMPILE) benchmarks/peers/dlt/requirements.in -o benchmarks/peers/dlt/requirements.lock
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --constraint requirements.lock -o requirements-dev.lock
 	sed -n '/^duckdb/d; s/ *\\$$//; /^[a-z]/p' requirements-dev.lock > $(VENV)/but-duckdb.txt
 	$(COMPILE) pyproject.toml --group dev --group build --constraint $(VENV)/but-duckdb.txt \
 	    --override tests/duckdb2/override.txt --no-annotate -o tests/duckdb2/requirements.lock
 
+dlt: $(VENV)-dlt/.done  ## the peer that the benchmarks compare with, in an environment of its own
+
 duckdb1: $(VENV)-duckdb1/.done  ## the oldest DuckDB that must read our files, for its tests
 
 clean:  ## removes what make has made
-	rm -rf $(VENV) $(VENV)-duckdb1 $(VENV)-duckdb2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-duckdb1 $(VENV)-dlt $(VENV)-duckdb2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -88,6 +92,10 @@ $(VENV)-duckdb1/.done: tests/duckdb1/requirements.lock
 	$(PYTHON) -m venv $(VENV)-duckdb1
 	$(VENV)-duckdb1/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
 	@touch $@
+
+$(VENV)-dlt/.done: benchmarks/peers/dlt/requirements.lock
+	$(PYTHON) -m venv $(VENV)-dlt
+	$(VENV)-dlt/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
 
 $(VENV)-duckdb2/.done: tests/duckdb2/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)-duckdb2

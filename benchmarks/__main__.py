@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints a table, and writes it to `benchmarks/RESULTS.md`.
+"""`make bench`: measures, prints a table, and writes it to `benchmarks/RESULTS.md`, with drawings in `docs/`.
 
 No test asks for these times: they are the machine's as much as the program's. This process imports little, because
 the most memory that the system reports of a child is never less than what its parent held.
@@ -6,90 +6,83 @@ the most memory that the system reports of a child is never less than what its p
 
 import argparse
 import json
-import subprocess
+import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.process import Sample, middle
-from benchmarks.report import Line
-from benchmarks.scene import ALMACENES, ARTICULOS, Scene, scene
+from benchmarks import draw, machine, report
+from benchmarks.case import Bench, Case, Drawing, Figure
+from benchmarks.cases import CASES
+from benchmarks.process import ROOT
+from benchmarks.report import Measured
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-PAIRS = 11
-QUICK = 2
-COLD_RATIO, SERVED_RATIO, VERSION_S, STATUS_S = 2.0, 1.2, 0.15, 0.5
-# `status` exits 1 where something is stale, and sales were never read here.
-FRESH_OR_STALE = frozenset({0, 1})
+KEPT = ROOT / "benchmarks" / "results.json"
+DOCS = ROOT / "docs"
 
 
 def main() -> None:
-    """Measures everything once through."""
-    parser = argparse.ArgumentParser(prog="make bench", description="Measures klk-daemon beside the floor.")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} runs of each, and no file is written")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="runs of each (default: %(default)s)")
+    """Measures each case once through."""
+    names = [case.name for case in CASES]
+    parser = argparse.ArgumentParser(prog="make bench", description="Measures klk-daemon beside the floor and a peer.")
+    parser.add_argument(
+        "--only", metavar="CASE,CASE", help=f"some of: {', '.join(names)}; the others keep their figures"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round, and no file is written")
     options = parser.parse_args()
-    pairs = QUICK if options.quick else options.pairs
-    with tempfile.TemporaryDirectory(prefix="klk-bench-") as folder, scene(Path(folder)) as stage:
-        lines = measure(stage, pairs)
-    print(report.table(lines))
+    wanted = options.only.split(",") if options.only else names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"--only {', '.join(sorted(unknown))}: there are {', '.join(names)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # simulators end and folders go, as after Ctrl-C
+    warn()
+    for case in CASES:
+        if case.name in wanted:
+            one, drawings = measure(case, quick=options.quick)
+            print(f"\n{case.title} ({case.name}, {one.took_s:.0f} s)\n{report.table(one.figures)}", flush=True)
+            if not options.quick:
+                keep(case, one, drawings)
     if not options.quick:
-        setting = f"{len(ALMACENES)} warehouses of 4 stores, {ARTICULOS:,} articles each, a simulator without latency."
-        RESULTS.write_text(report.document(lines, setting=setting, pairs=pairs), encoding="utf-8")
         print(f"\nwritten to {RESULTS}")
 
 
-def measure(stage: Scene, pairs: int) -> list[Line]:
-    """All figures, in the order of the page."""
-    filled = stage.fresh()
-    stage.program("trigger", "inventario", folder=filled)
-
-    def again() -> Sample:
-        stage.half_an_hour_later()
-        return stage.program("trigger", "inventario", folder=filled)
-
-    floor, cold, later, version, status = in_turns(
-        pairs,
-        stage.floor,
-        lambda: stage.program("trigger", "inventario"),
-        again,
-        lambda: stage.program("--version", folder=filled),
-        lambda: stage.program("status", folder=filled, ok=FRESH_OR_STALE),
-    )
-    warm_floor, warm, warm_later = in_one_process("warm", stage, pairs)
-    closed, served, page, page_answer, loop, loop_answer = in_one_process("served", stage, 3 * pairs)
-    return [
-        Line("floor", floor, floor),
-        Line("trigger inventario, new database", cold, floor, COLD_RATIO * floor.wall_s),
-        Line("trigger inventario, half an hour later", later, floor),
-        Line("--version", version, None, VERSION_S),
-        Line("status without a daemon", status, None, STATUS_S),
-        Line("warm: the floor's work", warm_floor, warm_floor),
-        Line("warm: inventario, new database", warm, warm_floor),
-        Line("warm: inventario, half an hour later", warm_later, warm_floor),
-        Line("daemon: inventario, the file closed in between", closed, closed),
-        Line("daemon: inventario, the file served", served, closed, SERVED_RATIO * closed.wall_s),
-        Line("daemon: served, a page that asks ten times a second", page, closed, SERVED_RATIO * closed.wall_s),
-        Line("daemon: served, a reader that asks all the time", loop, closed, SERVED_RATIO * closed.wall_s),
-        Line("an answer to the page", page_answer),
-        Line("an answer to the reader that asks all the time", loop_answer),
-    ]
+def warn() -> None:
+    """Says that the machine is not quiet, where it is not."""
+    if (busy := machine.load()) > report.QUIET * (os.cpu_count() or 1):
+        print(f"the load average is {busy:.1f}: other programs are running, times will say little", file=sys.stderr)
 
 
-def in_turns(times: int, *tasks: Callable[[], Sample]) -> list[Sample]:
-    """The medians of each task; one round warms up, and each round runs all tasks, so that all share the weather."""
-    rounds = [[task() for task in tasks] for _ in range(times + 1)]
-    return [middle(samples) for samples in zip(*rounds[1:], strict=True)]
+def measure(case: Case, *, quick: bool) -> tuple[Measured, Sequence[Drawing]]:
+    """One case, in a folder that is removed afterwards (`TMPDIR` says where)."""
+    when, load, began = f"{datetime.now(UTC):%Y-%m-%d %H:%M}", machine.load(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="klk-bench-") as folder:
+        finding = case.measure(Bench(Path(folder), quick=quick))
+    return Measured(finding.figures, when, time.monotonic() - began, load), finding.drawings
 
 
-def in_one_process(module: str, stage: Scene, times: int) -> list[Sample]:
-    """What `warm.py` or `served.py` measures, in its order."""
-    command = [sys.executable, "-m", f"benchmarks.{module}", stage.url, str(stage.folder), str(times)]
-    output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-    return [Sample(**sample) for sample in json.loads(output)]
+def keep(case: Case, one: Measured, drawings: Sequence[Drawing]) -> None:
+    """Writes a case's figures beside those of the others; the page and its drawings are always whole."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    here = machine.machine()
+    if kept.get("machine") != here:  # another machine's or another version's figures are no company for these
+        kept = {"machine": here, "cases": {}}
+    kept["cases"][case.name] = asdict(one)
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    measured = {
+        name: Measured(**{**found, "figures": [Figure(**figure) for figure in found["figures"]]})
+        for name, found in kept["cases"].items()
+    }
+    RESULTS.write_text(report.document(CASES, measured, here), encoding="utf-8")
+    for drawing in drawings:
+        try:
+            draw.png(drawing, DOCS / drawing.file)
+        except FileNotFoundError as e:
+            print(f"{drawing.file} was not drawn: {e}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import http.client
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
+ARTICULOS, VENTAS = "/maestra/articulos/almacen", "/ventas"
 ROWS = [
     {
         "NombreProducto": "VARCHAR",
@@ -34,12 +35,7 @@ FIELDS = ", ".join(f"a.{name}" for name in ROWS[0])
 
 def work(url: str, path: str, almacenes: Sequence[str]) -> int:
     """Fetches all warehouses side by side and inserts them. Returns the rows."""
-    answers: dict[str, bytes] = {}
-    threads = [threading.Thread(target=_fetch, args=(url, almacen, answers)) for almacen in almacenes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = fetch(url, ARTICULOS, stock(almacenes))
     with duckdb.connect(path) as con:
         con.execute("BEGIN")
         con.execute(f"CREATE TABLE stock (almacen VARCHAR, {COLUMNS})")
@@ -54,12 +50,27 @@ def work(url: str, path: str, almacenes: Sequence[str]) -> int:
     return int(row[0])
 
 
-def _fetch(url: str, almacen: str, answers: dict[str, bytes]) -> None:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"))
-    body = json.dumps({"Codigoalmacen": almacen})
-    connection.request("POST", "/maestra/articulos/almacen", body, {"Content-Type": "application/json"})
-    answers[almacen] = connection.getresponse().read()
-    connection.close()
+def stock(almacenes: Sequence[str]) -> dict[str, object]:
+    """What to ask for the articles of warehouses."""
+    return {almacen: {"Codigoalmacen": almacen} for almacen in almacenes}
+
+
+def fetch(url: str, path: str, bodies: Mapping[str, object]) -> dict[str, bytes]:
+    """Posts all bodies to a route, side by side; the answers, under the same names."""
+    answers: dict[str, bytes] = {}
+
+    def one(name: str, body: object) -> None:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        answers[name] = connection.getresponse().read()
+        connection.close()
+
+    threads = [threading.Thread(target=one, args=item) for item in bodies.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
 
 
 if __name__ == "__main__":

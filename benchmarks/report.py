@@ -1,91 +1,87 @@
 """The figures as Markdown, with the machine that they are of."""
 
 import os
-import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 
-from benchmarks.process import Sample
+from benchmarks.case import Case, Figure
 
-NUMBERS = range(1, 7)  # columns aligned to the right
+HEAD = ("what", "measured", "that is", "goal", "met", "samples")
+RIGHT = {1, 3, 5}
+QUIET = 0.5  # of the processors, busy with other things before a case began
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One measurement, the one that it is compared with, and the seconds of wall clock that it may take."""
+class Measured:
+    """A case's figures, when they were measured (UTC), how long it took, and the load just before it."""
 
-    what: str
-    sample: Sample
-    base: Sample | None = None
-    goal_s: float | None = None
+    figures: Sequence[Figure]
+    when: str
+    took_s: float
+    load: float
 
 
-def table(lines: Sequence[Line]) -> str:
+def table(figures: Sequence[Figure]) -> str:
     """A Markdown table, aligned for people as well."""
-    head = ("what", "wall ms", "CPU ms", "peak MiB", "wall / floor", "CPU / floor", "goal ms", "met")
-    rows = [head, *(_cells(line) for line in lines)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
-    written = [" | ".join(_padded(cell, widths[n], n) for n, cell in enumerate(row)) for row in rows]
-    rule = " | ".join("-" * (width - 1) + ":" if n in NUMBERS else "-" * width for n, width in enumerate(widths))
-    return "\n".join(f"| {line} |" for line in (written[0], rule, *written[1:]))
+    rows = [HEAD, *(_cells(figure) for figure in figures)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
+    rule = [f"{'-' * (w - 1)}:" if n in RIGHT else "-" * w for n, w in enumerate(widths)]
+    written = [
+        [cell.rjust(widths[n]) if n in RIGHT else cell.ljust(widths[n]) for n, cell in enumerate(row)] for row in rows
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (written[0], rule, *written[1:]))
 
 
-def _padded(cell: str, width: int, column: int) -> str:
-    return cell.rjust(width) if column in NUMBERS else cell.ljust(width)
-
-
-def _cells(line: Line) -> tuple[str, ...]:
-    s, base, goal = line.sample, line.base, line.goal_s
+def _cells(figure: Figure) -> tuple[str, ...]:
+    goal = "" if figure.goal is None else f"{figure.sense} {figure.goal:g} {figure.unit}".rstrip()
+    met = {None: "", True: "yes", False: "**no**"}[figure.met]
+    if figure.value is None:
+        return (figure.what, "not measured", figure.beside, goal, "", "")
     return (
-        line.what,
-        f"{s.wall_s * 1000:.0f}",
-        f"{s.cpu_s * 1000:.0f}",
-        f"{s.rss_mib:.0f}",
-        f"{s.wall_s / base.wall_s:.2f}" if base else "",
-        f"{s.cpu_s / base.cpu_s:.2f}" if base else "",
-        f"{goal * 1000:.0f}" if goal is not None else "",
-        "" if goal is None else "yes" if s.wall_s <= goal else "no",
+        figure.what,
+        f"{amount(figure.value)} {figure.unit}".rstrip(),
+        figure.beside,
+        goal,
+        met,
+        str(figure.samples),
     )
 
 
-def document(lines: Sequence[Line], *, setting: str, pairs: int) -> str:
+def amount(value: float) -> str:
+    """Three figures, as many as mean something."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 or not value else f"{value:.3f}"
+
+
+def document(cases: Sequence[Case], measured: Mapping[str, Measured], machine: Mapping[str, str]) -> str:
     """The page `RESULTS.md`."""
+    goals = [f for one in measured.values() for f in one.figures if f.goal is not None]
+    met = sum(f.met is True for f in goals)
+    facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    missing = ", ".join(case.title for case in cases if case.name not in measured)
+    sections = "\n\n".join(_section(case, measured[case.name]) for case in cases if case.name in measured)
     return f"""\
 # Results
 
-Written by `make bench`; nothing here is by hand. Medians of {pairs} runs after one that warms up, each a whole process
-from start to end unless it says *warm*; what is compared ran in turns. The floor is [floor.py](floor.py): the same
-answers into a fresh database with the standard library and DuckDB alone, unchecked.
+Written by `make bench`; nothing here is by hand. {met} of {len(goals)} goals are met. What is compared ran in
+turns in one go: a ratio is the median of the rounds' ratios, everything else a median, after a round that warms up;
+*samples* says of how many. Memory is in MB of 10⁶ bytes. [docs/performance.md](../docs/performance.md) says what the
+figures mean to somebody who runs the program, and where the time goes.
 
-{setting}
+{facts}{f"{chr(10)}- not measured here: {missing}" if missing else ""}
 
-{table(lines)}
-
-{machine()}
+{sections}
 """
 
 
-def machine() -> str:
-    """What it was measured on and with."""
-    facts = {
-        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "klk-daemon": version("klk-daemon"),
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "DuckDB": version("duckdb"),
-        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-    }
-    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+def _section(case: Case, one: Measured) -> str:
+    cores = os.cpu_count() or 1
+    when = f"Measured {one.when} UTC in {one.took_s:.0f} s; the load average before it was {one.load:.1f}"
+    loud = (
+        f" **Other programs were running: the load was above {QUIET * cores:g} before it began, so that times say"
+        " little; ratios and memory say more.**"
+        if one.load > QUIET * cores
+        else ""
+    )
+    return f"## {case.title}\n\n{case.how}\n\n{table(one.figures)}\n\n{when} on {cores} cores.{loud}"
