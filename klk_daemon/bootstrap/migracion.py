@@ -141,6 +141,8 @@ async def _migrar(
         freno.mirar()
         decir(text)
 
+    base = Path(db.origen.path)
+
     def run(con: DuckDBPyConnection) -> Migracion:
         try:
             return freno.correr(
