@@ -13,11 +13,12 @@ import pytest_socket
 import stamina
 from duckdb import DuckDBPyConnection
 from hypothesis import settings
+from postgres import Postgres, server
 
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import schema
-from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
+from klk_daemon.warehouse.connection import CONFIG, Database
+from klk_daemon.warehouse.origen import Archivo, Origen
 
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 
@@ -80,18 +81,35 @@ def bosque(tiendas: tuple[Tienda, ...]) -> Tienda:
     return tiendas[1]
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the lakes' catalogues."""
+    with server() as postgres:
+        yield postgres
+
+
+@pytest.fixture(params=["archivo", "lago"])
+def origen(request: pytest.FixtureRequest, tmp_path: Path) -> Origen:
+    """A place for tables, of each kind: a file, and a lake."""
+    if request.param == "archivo":
+        return Archivo(tmp_path / "klk.db")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.lago(postgres.create(), tmp_path / "parquet")
+
+
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database file with the tables of a new installation."""
-    database = Database(Archivo(tmp_path / "klk.db"), lock_timeout_s=5)
+async def database(origen: Origen) -> AsyncIterator[Database]:
+    """A database with the tables of a new installation."""
+    database = Database(origen, lock_timeout_s=5)
     await database.transaction(lambda con: schema.ensure(con, AHORA))
     yield database
     database.close()
 
 
 @pytest.fixture
-def con(tmp_path: Path) -> Iterator[DuckDBPyConnection]:
-    """A connection to a database file with the tables of a new installation, for what runs inside a transaction."""
-    with duckdb.connect(str(tmp_path / "con.db")) as con:
+def con(origen: Origen) -> Iterator[DuckDBPyConnection]:
+    """A connection to a database with the tables of a new installation, for what runs inside a transaction."""
+    with duckdb.connect(origen.path, config=CONFIG) as con:
+        origen.prepare(con)
         schema.ensure(con, AHORA)
         yield con

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from klk_daemon import __version__, logs
+from klk_daemon.bootstrap.place import origen
 from klk_daemon.domain import Job, Rango, Tienda
 from klk_daemon.errors import ConfigError
 from klk_daemon.jobs.conciliacion import Conciliacion
@@ -22,9 +23,8 @@ from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.pendientes import Pendientes
-from klk_daemon.warehouse.recibo import Recibo
+from klk_daemon.warehouse.recibo import Recibo, escritor
 from klk_daemon.windows import dias
 
 if TYPE_CHECKING:
@@ -130,18 +130,17 @@ def build(loaded: Loaded, state: Path, *, before: App | None = None, observer: O
     """
     require_runnable(loaded)
     settings = loaded.settings
-    if settings.database.path.startswith("ducklake:") or settings.database.serve:
-        key = "serve" if settings.database.serve else "path"
-        raise ConfigError(f"database.{key}: only a DuckDB file is served by this version", hint="name a file")
+    if settings.database.serve:
+        raise ConfigError("database.serve: only a DuckDB file is served by this version", hint="name a file")
+    place = origen(settings.database.path, settings.database.data_path)
     ensure_state_dir(state)
     zona = ZoneInfo(settings.schedule.timezone)
-    origen = Archivo(Path(settings.database.path))
-    database = before.database if before is not None and before.database.origen == origen else Database(origen)
+    database = before.database if before is not None and before.database.origen == place else Database(place)
     database.configure(lock_timeout_s=settings.database.lock_timeout_s, memory_limit=settings.database.memory_limit)
     entorno = Entorno(
         database=database,
         client=partial(_client, settings, asyncio.Semaphore(settings.api.max_concurrency), observer),
-        recibo=Recibo(state),
+        recibo=Recibo(state, escritor(state) if place.reparto.compartido else ""),
         pendientes=Pendientes(state),
         zona=zona,
         run_timeout_s=settings.schedule.run_timeout_s,

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.guardia import Guardia
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
 from klk_daemon.daemon.notify import Notifier
@@ -83,8 +84,10 @@ class _Daemon:
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
         self._backend = Backend(lambda: self._app, metrics, clock)
+        self._guardia = Guardia(lambda: self._app, self._took_over)
 
     async def serve(self) -> None:
+        await self._guardia.mirar()
         last_runs = await self._last_runs()
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
         last_runs.setdefault(Job.CONCILIACION, min(last_runs.values(), default=self._clock()))
@@ -97,7 +100,8 @@ class _Daemon:
                 due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
                 clock=self._clock,
                 notifier=self._notifier,
-                services={} if listening is None else {"http": server.serve(self._web(), listening)},
+                services={"guardia": self._guardia.vigilar()}
+                | ({} if listening is None else {"http": server.serve(self._web(), listening)}),
                 orders=self._backend.orders,
                 reload=self._reload,
                 stopping=self._stop_waiting,
@@ -117,15 +121,26 @@ class _Daemon:
 
     async def _run(self, job: Job) -> None:
         app = self._app
+        await self._guardia.mirar()
+        tiendas = self._guardia.mias()
+        if not tiendas:
+            app.elegir(())  # raises where none is active; else all are on stand-by
+            return
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        resultado = await en_turno(
-            app.trabajo(job), app.elegir(()), app.entorno, clock=self._clock, inventario_wait_s=wait_s
-        )
+        resultado = await en_turno(app.trabajo(job), tiendas, app.entorno, clock=self._clock, inventario_wait_s=wait_s)
         self._metrics.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
+
+    async def _took_over(self) -> None:
+        """Stores that another daemon ran are ours now: what it left is repaired, and what it may have missed is run."""
+        last_runs = await self._last_runs()
+        night = last_runs.get(Job.CONCILIACION)
+        for job in self._workers:
+            if job is not Job.CONCILIACION or (night and self._schedule.missed(job, night, self._clock())):
+                self._ask(job)
 
     async def _tidy(self, app: App) -> None:
         """Old logs are a matter of order: what keeps them from being tidied must not keep a job from running."""
@@ -155,8 +170,9 @@ class _Daemon:
         def read(con: DuckDBPyConnection) -> dict[str, datetime]:
             reloj = local(self._clock(), zona)
             schema.ensure(con, reloj)
-            self._app.entorno.reparar(con, None, reloj)
-            return queries.ultimos_inicios(con)
+            ids = [t.id for t in self._guardia.mias()]
+            self._app.entorno.reparar(con, None, reloj, ids)
+            return queries.ultimos_inicios(con, ids if self._app.database.origen.reparto.compartido else None)
 
         try:
             inicios = (await self._app.database.transaction(read)).value

@@ -1,10 +1,83 @@
-"""Where the tables lie, and what a fresh connection needs to reach them."""
+"""Where the tables lie, what a fresh connection needs to reach them, and who else writes there."""
 
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
+import duckdb
 from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Averia:
+    """What a failure of DuckDB means for a place.
+
+    Attributes:
+        mensaje: one line for people, without secrets.
+        remedio: what to do, where that is known.
+        perdida: whether the connection is of no more use.
+        pasajera: whether the same transaction may succeed in a moment.
+    """
+
+    mensaje: str
+    remedio: str = ""
+    perdida: bool = False
+    pasajera: bool = False
+
+
+class Reparto(Protocol):
+    """Who runs which store, where several daemons share a place."""
+
+    @property
+    def compartido(self) -> bool:
+        """Whether other daemons may write here."""
+
+    def tomar(self, claves: Collection[str]) -> frozenset[str]:
+        """Takes what nobody else has, and keeps it while the process lives; those that are held now.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+    def conservar(self, claves: Collection[str]) -> None:
+        """Gives back all others.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+    def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:
+        """Those that others have, and who they are.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+
+class Solo:
+    """A place with one daemon: all is its own."""
+
+    @property
+    def compartido(self) -> bool:
+        """It is not."""
+        return False
+
+    def tomar(self, claves: Collection[str]) -> frozenset[str]:
+        """All of it."""
+        return frozenset(claves)
+
+    def conservar(self, claves: Collection[str]) -> None:
+        """Nothing: there is nobody to give it to."""
+
+    def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 - Reparto's
+        """None."""
+        return {}
+
+
+SOLO = Solo()
 
 
 class Origen(Protocol):
@@ -22,6 +95,10 @@ class Origen(Protocol):
     def stays_open(self) -> bool:
         """Whether the connection is kept between transactions; a plain file is closed, to let readers in."""
 
+    @property
+    def reparto(self) -> Reparto:
+        """How daemons share the stores."""
+
     def exists(self) -> bool:
         """Whether there is something yet; looking does not open it."""
 
@@ -32,6 +109,26 @@ class Origen(Protocol):
             CorridaError: it cannot.
             duckdb.Error: it cannot, and DuckDB says why.
         """
+
+    def turno(self, deadline: float, stopping: Event) -> AbstractContextManager[Callable[[], None]]:
+        """The right to write, against writers in other processes; held for one transaction.
+
+        Args:
+            deadline: when to give up waiting for it (monotonic); it is tried once at least.
+            stopping: set where nothing is to be waited for any longer.
+
+        Returns:
+            A context; it yields what is to be called right before the commit, and raises where the right was lost.
+
+        Raises:
+            CorridaError: it cannot be had.
+        """
+
+    def averia(self, error: duckdb.Error) -> Averia:
+        """What a failure means here."""
+
+    def soltar(self) -> None:
+        """The connection was closed for good: gives back what this process holds in other ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +148,48 @@ class Archivo:
         """The file's path."""
         return str(self.file)
 
+    @property
+    def reparto(self) -> Reparto:
+        """All stores are this daemon's: DuckDB's file lock lets one process write."""
+        return SOLO
+
     def exists(self) -> bool:
         """Whether the file is there."""
         return self.file.exists()
 
     def prepare(self, con: DuckDBPyConnection) -> None:
         """Nothing: the tables are in the file."""
+
+    def turno(
+        self,
+        deadline: float,  # noqa: ARG002 - Origen's
+        stopping: Event,  # noqa: ARG002 - Origen's
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Whoever has the file open has it."""
+        return nullcontext(_nothing)
+
+    def averia(self, error: duckdb.Error) -> Averia:
+        """What is wrong with the file, or the disk below it."""
+        line = first_line(error)
+        lowered = line.lower()
+        remedio = ""
+        if "no space left" in lowered or "disk" in lowered:
+            remedio = "the disk is full: make room; what was committed is safe, the next run makes it up"
+        elif "permission denied" in lowered or "read-only" in lowered:
+            remedio = "the user that klk-daemon runs as must be able to write the file and its folder"
+        elif "not a valid duckdb database" in lowered:
+            remedio = "see database.path: this file is something else"
+        # After a fatal error the instance is dead; what was committed is on disk.
+        return Averia(line, remedio, perdida=isinstance(error, duckdb.FatalException))
+
+    def soltar(self) -> None:
+        """Nothing: the file was closed."""
+
+
+def first_line(error: Exception) -> str:
+    """Of a message that may have many."""
+    return str(error).strip().splitlines()[0]
+
+
+def _nothing() -> None:
+    """A file that is open stays ours."""

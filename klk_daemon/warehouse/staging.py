@@ -19,13 +19,22 @@ def stage(con: DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]],
     Column by column, each name is written and read once, not once a row: that is a third faster.
     """
     columns = ", ".join(f"unnest(lote.{column}) AS {column}" for column in types)
+    values = {column: [row.get(column) for row in rows] for column in types}
+    text = json.dumps(values)
+    if (
+        "\\u0000" in text
+        and scalar(con, "SELECT type FROM duckdb_databases() WHERE database_name = current_database()") != "duckdb"
+    ):
+        # A zero byte is text to DuckDB, but not to the PostgreSQL of a lake, which has rows and statistics of it.
+        text = json.dumps({column: [_without_zeros(value) for value in found] for column, found in values.items()})
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM (SELECT from_json(?, ?) AS lote)",
-        [
-            json.dumps({column: [row.get(column) for row in rows] for column in types}),
-            json.dumps({column: [kind] for column, kind in types.items()}),
-        ],
+        [text, json.dumps({column: [kind] for column, kind in types.items()})],
     )
+
+
+def _without_zeros(value: Any) -> Any:
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def count(con: DuckDBPyConnection, table: str) -> int:
