@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from klk_daemon import __version__, logs
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.cuidado import cuidar
 from klk_daemon.bootstrap.guardia import Guardia
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
@@ -100,7 +101,7 @@ class _Daemon:
                 due=[job for job in self._workers if self._schedule.missed(job, last_runs.get(job), self._clock())],
                 clock=self._clock,
                 notifier=self._notifier,
-                services={"guardia": self._guardia.vigilar()}
+                services={"guardia": self._guardia.vigilar(), "cuidado": cuidar(lambda: self._app, self._clock)}
                 | ({} if listening is None else {"http": server.serve(self._web(), listening)}),
                 orders=self._backend.orders,
                 reload=self._reload,

@@ -45,7 +45,7 @@ async def database(db: Database, *, daemon_pid: int | None, clock: Callable[[], 
         return [_held(e, daemon_pid)]
     except CorridaError as e:
         return [fail("database", *told(e))]
-    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), _shape(wrong)]
+    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), shape(wrong)]
 
 
 def _there(db: Database) -> bool:
@@ -63,7 +63,8 @@ def _held(error: BaseOcupada, daemon_pid: int | None) -> Hallazgo:
     return fail("database", message, hint)
 
 
-def _shape(wrong: KlkError | None) -> Hallazgo:
+def shape(wrong: KlkError | None) -> Hallazgo:
+    """Whether the tables are ours; `wrong` is why not."""
     if wrong is None:
         return ok("schema", f"version {schema.migrations()[-1][0]}")
     # A run exits 2 on it, so a check that let it pass would be wrong; the data are safe.

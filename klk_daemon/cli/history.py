@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -87,8 +86,8 @@ def _read(app: "App", query: "Callable[[DuckDBPyConnection], T]") -> T:
     from klk_daemon.warehouse import schema
     from klk_daemon.windows import local
 
-    if not Path(app.settings.database.path).exists():
-        raise ConfigError(f"there is no database {app.settings.database.path} yet", hint="`klk-daemon trigger todo`")
+    if not app.database.exists():
+        raise ConfigError(f"there is no database {app.database.origen.name} yet", hint="`klk-daemon trigger todo`")
 
     def read(con: "DuckDBPyConnection") -> T:
         schema.ensure(con, local(datetime.now(UTC), app.zona))

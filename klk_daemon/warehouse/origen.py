@@ -49,6 +49,13 @@ class Reparto(Protocol):
             CorridaError: it cannot be told.
         """
 
+    def exclusivo(self, clave: str) -> AbstractContextManager[bool]:
+        """What one process at a time does; yields whether it is this one.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
     def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:
         """Those that others have, and who they are.
 
@@ -71,6 +78,10 @@ class Solo:
 
     def conservar(self, claves: Collection[str]) -> None:
         """Nothing: there is nobody to give it to."""
+
+    def exclusivo(self, clave: str) -> AbstractContextManager[bool]:  # noqa: ARG002 - Reparto's
+        """It is."""
+        return nullcontext(True)
 
     def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 - Reparto's
         """None."""

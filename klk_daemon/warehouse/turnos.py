@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from klk_daemon.errors import BaseFallida, BaseOcupada, ConfigError, Interrumpido
 from klk_daemon.warehouse.origen import first_line
 
-ESCRIBIR = "escribir"
+ESCRIBIR = "*escribir"
 # While another daemon writes, this one looks so often whether it is to end.
 SLICE_S = 0.5
 # A PostgreSQL that is restarted is back within seconds.
@@ -88,6 +88,19 @@ class Turnos:
             if ajenas and self._con is not None:
                 _ask(self._con, "pg_advisory_unlock(k)", ajenas)
             self._mias -= set(ajenas)
+
+    @contextmanager
+    def exclusivo(self, clave: str) -> Iterator[bool]:
+        """See `Reparto`."""
+        with self._guard, self._told():
+            session = self._alive()
+            ((ours,),) = _ask(session, "pg_try_advisory_lock(k)", [f"*{clave}"])  # no store's id begins so
+        try:
+            yield bool(ours)
+        finally:
+            if ours:
+                with self._guard, suppress(psycopg.Error):
+                    _ask(session, "pg_advisory_unlock(k)", [f"*{clave}"])
 
     def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:
         """See `Reparto`."""

@@ -1,14 +1,11 @@
 """A lake as an operator has it: several daemons, each its own stores, and one that stands by."""
 
-import signal
 from pathlib import Path
 
-import pytest
-
-from klk_daemon.simulator import Simulador
 from postgres import Postgres
 
-from .daemon import running, wait_for
+from klk_daemon.simulator import Simulador
+
 from .installation import Instalacion
 
 
@@ -19,7 +16,10 @@ def test_x(tmp_path: Path, simulador: Simulador, postgres: Postgres) -> None:
         tmp_path,
         simulador.mundo,
         simulador.url,
-        {"database.path": f"ducklake:postgres:{postgres.conninfo(db)} password=geheim", "database.data_path": "parquet"},
+        {
+            "database.path": f"ducklake:postgres:{postgres.conninfo(db)} password=geheim",
+            "database.data_path": "parquet",
+        },
     )
     s = a.trigger("todo")
     print(s.out, s.err)
