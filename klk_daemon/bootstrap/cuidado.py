@@ -1,10 +1,11 @@
-"""Tends the lake while the daemon runs: every ten minutes what is urgent, once a week the rest; of many daemons, one."""
+"""Tends the lake while the daemon runs: what is urgent every ten minutes, the rest weekly; one daemon of many."""
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -15,6 +16,7 @@ from klk_daemon.warehouse.connection import Database
 log = structlog.get_logger()
 
 LOOK_S = 600.0
+KEY = "*mantenimiento"
 # A step that finds something to do is repeated; a lake that is never done would be a bug, not a reason to go on.
 MOST = 1000
 
@@ -37,9 +39,11 @@ async def una_vez(database: Database, now: datetime) -> None:
     if not reparto.compartido:
         return
     try:
-        with reparto.exclusivo("mantenimiento") as ours:
-            if ours:
+        if await asyncio.to_thread(reparto.tomar, [KEY]):
+            try:
                 await _tend(database, now)
+            finally:
+                await asyncio.to_thread(reparto.devolver, [KEY])
     except CorridaError as e:
         log.warning("mantenimiento_fallido", error_tipo=e.error_tipo, error=str(e))
 
@@ -47,12 +51,12 @@ async def una_vez(database: Database, now: datetime) -> None:
 async def _tend(database: Database, now: datetime) -> None:
     from klk_daemon.warehouse import mantenimiento  # noqa: PLC0415 - for those who have a lake
 
-    if not database.exists():
+    if not await asyncio.to_thread(database.exists):
         return
     for tabla in (await database.transaction(mantenimiento.por_volcar, keep=False)).value:
-        filas = (await database.transaction(lambda con, tabla=tabla: mantenimiento.volcar(con, tabla))).value
+        filas = (await database.transaction(partial(mantenimiento.volcar, tabla=tabla))).value
         log.info("lago_volcado", tabla=tabla, filas=filas)
-    if not (await database.transaction(lambda con: mantenimiento.toca(con, now))).value:
+    if not (await database.transaction(partial(mantenimiento.toca, now=now))).value:
         return
     began = time.monotonic()
     done: Counter[str] = Counter()
@@ -63,5 +67,5 @@ async def _tend(database: Database, now: datetime) -> None:
             done[name] += count
             if not count:
                 break
-    await database.transaction(lambda con: mantenimiento.marcar(con, now))
+    await database.transaction(partial(mantenimiento.marcar, now=now))
     log.info("mantenimiento_completado", duracion_s=round(time.monotonic() - began, 3), **done)

@@ -38,6 +38,7 @@ COMMANDS = {
     "resume": "pause",
     "check": "check",
     "tiendas": "tiendas",
+    "db": "db",
     "service": "service",
     "config": "config",
     "simulate": "simulate",

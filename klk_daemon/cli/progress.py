@@ -24,3 +24,18 @@ def bar(job: str, stores: int) -> Iterator[Callable[[str, str], None]]:
             progress.update(task, advance=1, description=f"{job} {tienda} {estado}")
 
         yield done
+
+
+@contextmanager
+def parts() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over a table's rows; yields what moves it, to be called with the table, its rows so far and in all."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("copy")
+        yield lambda table, rows, total: progress.update(task, description=table, completed=rows, total=total)

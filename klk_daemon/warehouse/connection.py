@@ -90,10 +90,19 @@ class Database:
     Args:
         origen: where the tables lie.
         lock_timeout_s, memory_limit: see `configure`.
+        also: more to do on a fresh connection.
     """
 
-    def __init__(self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB") -> None:
+    def __init__(
+        self,
+        origen: Origen,
+        *,
+        lock_timeout_s: float = 120,
+        memory_limit: str = "512MB",
+        also: Callable[[DuckDBPyConnection], None] | None = None,
+    ) -> None:
         self.origen = origen
+        self._also = also
         self._connection: DuckDBPyConnection | None = None
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[_Work[Any]] = deque()
@@ -241,6 +250,8 @@ class Database:
     def _prepared(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
         try:
             self.origen.prepare(connection)
+            if self._also is not None:
+                self._also(connection)
         except BaseException:
             connection.close()
             raise

@@ -78,16 +78,18 @@ class Lago:
 
     def prepare(self, con: DuckDBPyConnection) -> None:
         """Attaches the lake, which makes one where there is none."""
+        self.attach(con, ALIAS, f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}")
+        con.execute(f"USE {ALIAS}")
+
+    def attach(self, con: DuckDBPyConnection, alias: str, *options: str) -> None:
+        """Attaches it under a name, with DuckLake's options."""
         remote = "://" in self.data_path
         extensiones.load(con, *EXTENSIONS, *((REMOTE,) if remote else ()), extra=EXTRA)
         con.execute("SET pg_null_byte_replacement = ''")  # PostgreSQL's text holds none; see staging.py
         if self.s3 and remote:
             con.execute(f"CREATE SECRET (TYPE s3, {', '.join(f'{k} {_quoted(v)}' for k, v in self.s3.items())})")
-        con.execute(
-            f"ATTACH {_quoted(f'ducklake:postgres:{self.turnos.conninfo}')} AS {ALIAS}"
-            f" (DATA_PATH {_quoted(self.data_path)}, DATA_INLINING_ROW_LIMIT {INLINE_ROWS})"
-        )
-        con.execute(f"USE {ALIAS}")
+        given = ", ".join((f"DATA_PATH {_quoted(self.data_path)}", *options))
+        con.execute(f"ATTACH {_quoted(f'ducklake:postgres:{self.turnos.conninfo}')} AS {alias} ({given})")
 
     def turno(self, deadline: float, stopping: Event) -> AbstractContextManager[Callable[[], None]]:
         """After those who asked before."""

@@ -48,7 +48,7 @@ def toca(con: DuckDBPyConnection, now: datetime) -> bool:
     if ultima is None:
         marcar(con, now)
         return False
-    return now - ultima.replace(tzinfo=UTC) >= EVERY
+    return bool(now - ultima.replace(tzinfo=UTC) >= EVERY)
 
 
 def marcar(con: DuckDBPyConnection, now: datetime) -> None:

@@ -29,7 +29,7 @@ class Averia:
 
 
 class Reparto(Protocol):
-    """Who runs which store, where several daemons share a place."""
+    """Who runs which store, where several daemons share a place; a key that begins with `*` is no store's."""
 
     @property
     def compartido(self) -> bool:
@@ -43,14 +43,14 @@ class Reparto(Protocol):
         """
 
     def conservar(self, claves: Collection[str]) -> None:
-        """Gives back all others.
+        """Gives back all other stores.
 
         Raises:
             CorridaError: it cannot be told.
         """
 
-    def exclusivo(self, clave: str) -> AbstractContextManager[bool]:
-        """What one process at a time does; yields whether it is this one.
+    def devolver(self, claves: Collection[str]) -> None:
+        """Gives back these.
 
         Raises:
             CorridaError: it cannot be told.
@@ -79,9 +79,8 @@ class Solo:
     def conservar(self, claves: Collection[str]) -> None:
         """Nothing: there is nobody to give it to."""
 
-    def exclusivo(self, clave: str) -> AbstractContextManager[bool]:  # noqa: ARG002 - Reparto's
-        """It is."""
-        return nullcontext(True)
+    def devolver(self, claves: Collection[str]) -> None:
+        """Nothing, neither."""
 
     def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 - Reparto's
         """None."""

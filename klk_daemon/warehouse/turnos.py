@@ -83,24 +83,16 @@ class Turnos:
 
     def conservar(self, claves: Collection[str]) -> None:
         """See `Reparto`."""
-        with self._guard, self._told():
-            ajenas = sorted(self._mias - set(claves))
-            if ajenas and self._con is not None:
-                _ask(self._con, "pg_advisory_unlock(k)", ajenas)
-            self._mias -= set(ajenas)
+        with self._guard:
+            self.devolver({clave for clave in self._mias if not clave.startswith("*")} - set(claves))
 
-    @contextmanager
-    def exclusivo(self, clave: str) -> Iterator[bool]:
+    def devolver(self, claves: Collection[str]) -> None:
         """See `Reparto`."""
         with self._guard, self._told():
-            session = self._alive()
-            ((ours,),) = _ask(session, "pg_try_advisory_lock(k)", [f"*{clave}"])  # no store's id begins so
-        try:
-            yield bool(ours)
-        finally:
-            if ours:
-                with self._guard, suppress(psycopg.Error):
-                    _ask(session, "pg_advisory_unlock(k)", [f"*{clave}"])
+            held = sorted(self._mias & set(claves))
+            if held and self._con is not None:
+                _ask(self._con, "pg_advisory_unlock(k)", held)
+            self._mias -= set(held)
 
     def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:
         """See `Reparto`."""

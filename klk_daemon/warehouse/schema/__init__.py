@@ -27,14 +27,17 @@ def ensure(con: DuckDBPyConnection, now: datetime) -> None:
         MigracionNecesaria: tables that an older pipeline made (legacy-db.md).
         ConfigError: a database that a newer klk-daemon made.
     """
-    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
+    found = con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND database_name = current_database()"
+    ).fetchall()
+    tables = {name for (name,) in found}
     version = 0
     if "esquema_version" in tables:
         row = con.execute("SELECT max(version) FROM esquema_version").fetchone()
         version = row[0] if row and row[0] is not None else 0
-    elif found := sorted(SHARED_WITH_LEGACY & tables):
+    elif older := sorted(SHARED_WITH_LEGACY & tables):
         raise MigracionNecesaria(
-            f"the database holds {', '.join(found)} of an older pipeline",
+            f"the database holds {', '.join(older)} of an older pipeline",
             hint="nothing was changed; `klk-daemon db plan` says what would be, `klk-daemon db migrate` does it",
         )
     else:
