@@ -88,19 +88,54 @@ def postgres() -> Iterator[Postgres]:
         yield postgres
 
 
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """One that the test may stop."""
+    with server() as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def lago_nuevo(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A lake with the tables of a new installation: its database, to be copied, and the place of its files."""
+    name, data = postgres.create(), tmp_path_factory.mktemp("parquet")
+    with duckdb.connect(config=CONFIG) as con:
+        postgres.lago(name, data).prepare(con)
+        schema.ensure(con, AHORA)
+    return name, data
+
+
 @pytest.fixture(params=["archivo", "lago"])
 def origen(request: pytest.FixtureRequest, tmp_path: Path) -> Origen:
     """A place for tables, of each kind: a file, and a lake."""
     if request.param == "archivo":
         return Archivo(tmp_path / "klk.db")
+    name, data = request.getfixturevalue("lago_nuevo")
     postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.lago(postgres.create(), tmp_path / "parquet")
+    return postgres.lago(postgres.create(template=name), data)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A lake takes ten times as long as a file: of a test with many parameters or examples it gets the first, or none."""
+    seen: set[str] = set()
+    left: list[pytest.Item] = []
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        test = item.nodeid.partition("[")[0]
+        if params.get("origen") != "lago":
+            continue
+        if test in seen or getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+            left.append(item)
+        seen.add(test)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest_asyncio.fixture
 async def database(origen: Origen) -> AsyncIterator[Database]:
     """A database with the tables of a new installation."""
     database = Database(origen, lock_timeout_s=5)
+    database._config["threads"] = 1
     await database.transaction(lambda con: schema.ensure(con, AHORA))
     yield database
     database.close()
@@ -111,5 +146,6 @@ def con(origen: Origen) -> Iterator[DuckDBPyConnection]:
     """A connection to a database with the tables of a new installation, for what runs inside a transaction."""
     with duckdb.connect(origen.path, config=CONFIG) as con:
         origen.prepare(con)
+        con.execute("SET threads = 1")
         schema.ensure(con, AHORA)
         yield con

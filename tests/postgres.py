@@ -36,11 +36,11 @@ class Postgres:
         """How to reach a database."""
         return f"dbname={database} host={self.folder} user=klk"
 
-    def create(self) -> str:
-        """An empty database; its name."""
+    def create(self, template: str = "template0") -> str:
+        """A database like another, an empty one unless told; its name."""
         name = f"lago_{next(self._numbers)}"
         with psycopg.connect(self.conninfo(), autocommit=True) as con:
-            con.execute(f"CREATE DATABASE {name}".encode())
+            con.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return name
 
     def lago(self, database: str, data: Path) -> Lago:

@@ -3,9 +3,10 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,9 @@ from klk_daemon.klk import wire
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.klk.client import KlkClient
 from klk_daemon.warehouse.connection import Database, Done
+from klk_daemon.warehouse.lago import Lago
+from klk_daemon.warehouse.origen import Origen
+from klk_daemon.warehouse.turnos import Turnos
 
 T = TypeVar("T")
 
@@ -130,10 +134,28 @@ class Ocupante:
             self._process = None
 
 
+class OcupanteLago(Ocupante):
+    """Another daemon that has its turn to write the lake, and does not end it."""
+
+    def __init__(self, lago: Lago) -> None:
+        self._lago = lago
+        self._turno = ExitStack()
+
+    def tomar(self) -> None:
+        """Takes its turn, as soon as this process ends its own."""
+        otro = Turnos(self._lago.conninfo, "another daemon")
+        self._turno.callback(otro.cerrar)
+        self._turno.enter_context(otro.escribir(time.monotonic() + 20, threading.Event()))
+
+    def soltar(self) -> None:
+        """Ends it."""
+        self._turno.close()
+
+
 @contextmanager
-def ocupante(path: Path) -> Iterator[Ocupante]:
+def ocupante(origen: Origen) -> Iterator[Ocupante]:
     """One that is gone at the end, whatever happens."""
-    quien = Ocupante(path)
+    quien = OcupanteLago(origen) if isinstance(origen, Lago) else Ocupante(Path(origen.path))
     try:
         yield quien
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 from klk_daemon.domain import Intervalo, Job, Modo, Tienda
 from klk_daemon.jobs.run import Trabajo
 from klk_daemon.simulator import Mundo
+from klk_daemon.warehouse.origen import Origen
 
 from . import answers
 from .bench import MIN_RATIO, NINGUNO, TIENDAS, Apuros, Banco, Corrida, banco
@@ -77,8 +78,13 @@ class SemillaFallida(AssertionError):
         self.invariante = getattr(violacion, "invariante", f"{type(violacion).__name__}")
 
 
-def simular(seed: int, escala: Escala = RAPIDA) -> Cuento:
+def simular(seed: int, escala: Escala = RAPIDA, origen: Origen | None = None) -> Cuento:
     """Lives a seed to its end.
+
+    Args:
+        seed: everything random hangs on it.
+        escala: how much of a life.
+        origen: where the tables are to lie; a new file unless given.
 
     Raises:
         SemillaFallida: an invariant does not hold.
@@ -86,13 +92,13 @@ def simular(seed: int, escala: Escala = RAPIDA) -> Cuento:
     cuento = Cuento(seed, escala)
     with tempfile.TemporaryDirectory(prefix=f"klk-sim-{seed}-") as carpeta:
         try:
-            asyncio.run(_vivir(cuento, Path(carpeta)))
+            asyncio.run(_vivir(cuento, Path(carpeta), origen))
         except Exception as e:
             raise SemillaFallida(cuento, e) from e
     return cuento
 
 
-async def _vivir(cuento: Cuento, carpeta: Path) -> None:
+async def _vivir(cuento: Cuento, carpeta: Path, origen: Origen | None) -> None:
     rng = Random(cuento.seed)
     lento, breve = timedelta(hours=rng.randint(2, 9)), timedelta(minutes=45)
     zona, dia = lugar(rng)
@@ -109,7 +115,7 @@ async def _vivir(cuento: Cuento, carpeta: Path) -> None:
         lista_desnuda=rng.random() < 0.2,
     )
     inicio = mundo.dia(dia)[0].astimezone(UTC) + timedelta(hours=rng.randint(1, 20))
-    async with banco(carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2))) as b:
+    async with banco(carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2)), origen=origen) as b:
         vida = _Vida(cuento, rng, b, Modelo(b, Verdad(mundo)), inicio)
         await vida.transcurrir()
         await vida.terminar()
