@@ -116,7 +116,7 @@ def origen(request: pytest.FixtureRequest, tmp_path: Path) -> Origen:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A lake takes ten times as long as a file: of a test with many parameters or examples it gets the first, or none."""
+    """A lake takes ten times as long as a file: it gets the first of a test's parameters, and none of its examples."""
     seen: set[str] = set()
     left: list[pytest.Item] = []
     for item in items:
