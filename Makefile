@@ -11,7 +11,7 @@ ARGS ?=
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-systemd soak mutants lint format bench lock duckdb1 clean
+.PHONY: help demo run test test-lake bench-lake test-systemd soak mutants lint format bench lock duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: lint  ## linters, type check and the tests
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)
+
+test-lake: $(VENV)/.dev  ## a day of three daemons on a lake, and more seeds (PostgreSQL)
+	$(BIN)/python -m pytest -m lake --timeout 0 $(ARGS)
 
 soak: $(VENV)/.dev  ## long simulations and crash tests (SEEDS=…, KILLS=…)
 	SEEDS=$(or $(SEEDS),1-50) KILLS=$(or $(KILLS),500) $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
@@ -46,6 +49,9 @@ format: $(VENV)/.dev  ## lays the code out
 
 bench: $(VENV)/.dev  ## measures; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-lake: $(VENV)/.dev  ## measures a lake beside a file (PostgreSQL; ARGS='HALF_HOURS STORES')
+	$(BIN)/python -m benchmarks.lake $(ARGS)
 
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock

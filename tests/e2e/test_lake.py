@@ -28,6 +28,7 @@ class EnLago(Instalacion):
         ajustes: dict[str, object] = {
             "database.path": f"ducklake:postgres:{postgres.conninfo(database)} password={PASSWORD}",
             "database.data_path": str(folder.parent / "parquet"),
+            "ventas.first_run_days": 0,
         }
         super().__init__(folder, simulador.mundo, simulador.url, ajustes)
 
@@ -54,7 +55,7 @@ def seen(instalacion: Instalacion) -> str:
 def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago]) -> None:
     """Two daemons for the same stores: one works; killed with -9, the other has its stores within a minute."""
     activo, reserva = dos
-    with running(activo) as primero, running(reserva, runs=0) as segundo:
+    with running(activo, timeout_s=60) as primero, running(reserva, runs=0) as segundo:
         wait_for(lambda: len(reserva.of("tienda_en_espera")) == 4, "the second stands by")
         quien = f"(pid {primero.process.pid})"
         assert all(quien in line["la_corre"] for line in reserva.of("tienda_en_espera"))
@@ -85,7 +86,7 @@ def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago]) -> None:
 def test_postgres_is_restarted(own_postgres: Postgres, simulador: Simulador, tmp_path: Path) -> None:
     """The daemon goes on by itself; what is asked meanwhile fails with one sentence, and is made up."""
     uno = EnLago(tmp_path / "c", simulador, own_postgres, own_postgres.create())
-    with running(uno) as daemon:
+    with running(uno, timeout_s=60) as daemon:
         own_postgres.stop()
         broken = uno.trigger("ventas", code=1)
         assert {tipo for _, tipo in broken.estados.values()} == {"db_error"}
