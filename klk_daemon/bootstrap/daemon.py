@@ -31,6 +31,7 @@ from klk_daemon.jobs.run import nothing
 from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import queries, schema
+from klk_daemon.warehouse.connection import Database
 from klk_daemon.web import app as web
 from klk_daemon.web import server
 from klk_daemon.windows import instante, local
@@ -85,6 +86,7 @@ class _Daemon:
         self._schedule = app.schedule(self._ask)
         self._workers = {job: Worker(job, partial(self._run, job)) for job in self._schedule.jobs}
         self._backend = Backend(lambda: self._app, metrics, clock)
+        self._retiring: asyncio.Task[None] | None = None
         self._guardia = Guardia(lambda: self._app, self._took_over)
 
     async def serve(self) -> None:
@@ -192,6 +194,8 @@ class _Daemon:
         except ConfigError as e:
             log.error("configuracion_rechazada", error=str(e))  # noqa: TRY400 - not a bug, no traceback
         else:
+            if app.database is not self._app.database:
+                self._retiring = asyncio.create_task(self._retire(self._app.database), name="retire")
             self._app = app
             now = self._clock()
             for job in self._schedule.late(now):  # due, and about to fire when it is armed anew
@@ -200,6 +204,12 @@ class _Daemon:
             self._schedule.arm(now)
             log.info("configuracion_recargada", tiendas=[t.id for t in app.tiendas if t.activa])
         self._notifier.ready("running")
+
+    async def _retire(self, database: Database) -> None:
+        """Closes a database that another has taken the place of, once no run is at it: it may hold stores of a lake."""
+        orders = [*self._backend.orders]
+        await asyncio.gather(*(worker.idle() for worker in self._workers.values()), *orders, return_exceptions=True)
+        await asyncio.to_thread(database.close)
 
     def _listen(self) -> socket.socket | None:
         """The server's socket, and where commands find it. Without one the jobs run all the same."""

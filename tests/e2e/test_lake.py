@@ -93,6 +93,14 @@ def test_postgres_is_restarted(own_postgres: Postgres, simulador: Simulador, tmp
         assert "PostgreSQL" in broken.partes["tienda_01"]["error"]["mensaje"]
         own_postgres.start()
         assert set(uno.trigger("ventas").estados.values()) == {("exitoso", None)}
+
+        otro = uno.lago.turnos
+        assert otro.tomar(uno.tiendas) == frozenset()
+        uno.ajustes["database.path"] = "data/klk.db"
+        uno.configure()
+        daemon.reload()  # from the lake to a file: the stores are free for others
+        wait_for(lambda: otro.tomar(uno.tiendas) == set(uno.tiendas), "the stores are free")
+        otro.cerrar()
         assert daemon.stop() == 0
     assert uno.sql("SELECT count(*) FROM etl_ejecuciones WHERE error_tipo = 'db_error'")[0][0] >= 4
     uno.sales_equal()
