@@ -109,6 +109,7 @@ class Database:
         self._guard = threading.Lock()
         self._draining = False
         self._stopping = threading.Event()
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     def configure(self, *, lock_timeout_s: float, memory_limit: str) -> None:
@@ -166,7 +167,10 @@ class Database:
         self._stopping.set()
 
     def close(self) -> None:
-        """Waits for the work under way; nothing can be queued afterwards."""
+        """Waits for the work under way; nothing can be queued afterwards. Again, it does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=True)
         self.origen.soltar()

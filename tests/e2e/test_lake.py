@@ -52,6 +52,7 @@ def seen(instalacion: Instalacion) -> str:
     return "".join([*logs, instalacion.err()])
 
 
+@pytest.mark.timeout(300)  # a minute is what it may take, on a machine that has other things to do
 def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago]) -> None:
     """Two daemons for the same stores: one works; killed with -9, the other has its stores within a minute."""
     activo, reserva = dos
