@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.bootstrap import cuidado, place
+from klk_daemon.bootstrap import copia, cuidado, place
 from klk_daemon.domain import Tienda
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
@@ -45,6 +45,7 @@ QUERIES = {
     "stock by store": "SELECT ubicacion_id, sum(valor_inventario) FROM stock_actual GROUP BY ubicacion_id",
 }
 READINGS = 15
+TIMES = 100
 
 
 @dataclass(slots=True)
@@ -61,9 +62,11 @@ def main() -> None:
     """Prints the tables."""
     half_hours, stores = (int(text) for text in (*sys.argv[1:], *("48", "4")[len(sys.argv) - 1 :]))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with server() as postgres, tempfile.TemporaryDirectory(prefix="klk-bench-") as folder:
-        path = f"ducklake:postgres:{postgres.conninfo(postgres.create())}"
-        asyncio.run(_measure(Path(folder), path, half_hours, stores))
+    with server() as postgres, tempfile.TemporaryDirectory(prefix="klk-bench-") as text:
+        folder = Path(text)
+        lake, copied = (f"ducklake:postgres:{postgres.conninfo(postgres.create())}" for _ in range(2))
+        asyncio.run(_measure(folder, lake, half_hours, stores))
+        _copy(folder, copied)
 
 
 async def _measure(folder: Path, lake: str, half_hours: int, stores: int) -> None:
@@ -120,6 +123,39 @@ def _place(folder: Path, name: str, path: str, mundo: Mundo, tiendas: tuple[Tien
         locks=JobLocks(state),
     )
     return Place(name, database, entorno)
+
+
+def _copy(folder: Path, lake: str) -> None:
+    """The file's lines many times over, copied into an empty lake: how long, how large, how quick to read."""
+    file, parquet = folder / "klk.db", folder / "copied"
+    database = Database(place.origen(str(file), ""))
+    asyncio.run(_once(database, _grow))
+    database.close()
+    began = time.perf_counter()
+    copia.copiar(str(file), lake, str(parquet), now=datetime(2025, 11, 17), avance=lambda *_: None)  # noqa: DTZ001
+    took = time.perf_counter() - began
+    places = [Database(place.origen(str(file), "")), Database(place.origen(lake, str(parquet)))]
+    lines = asyncio.run(_once(places[0], lambda con: con.execute("SELECT count(*) FROM ventas_raw").fetchall()))[0][0]
+    files = list(parquet.rglob("*.parquet"))
+    sizes = [file.stat().st_size, sum(f.stat().st_size for f in files)]
+    print(f"\n| {lines} lines, copied in {took:.0f} s ({len(files)} files) | file | lake |\n| --- | ---: | ---: |")
+    print(f"| MB | {' | '.join(f'{size / 1e6:.0f}' for size in sizes)} |")
+    for name, query in QUERIES.items():
+        print(f"| {name}, ms | {' | '.join(asyncio.run(_query(where, query)) for where in places)} |")
+    for where in places:
+        where.close()
+
+
+def _grow(con: DuckDBPyConnection) -> None:
+    con.execute(
+        "INSERT INTO ventas_raw SELECT v.* REPLACE (v.numero_factura || '-' || i AS numero_factura,"
+        " v.fecha - CAST(i AS INTEGER) AS fecha, v.fecha_hora_completa - INTERVAL (i) DAY AS fecha_hora_completa)"
+        f" FROM ventas_raw AS v, range(1, {TIMES}) AS r(i)"
+    )
+
+
+async def _once(database: Database, run: Callable[[DuckDBPyConnection], Any]) -> Any:
+    return (await database.transaction(run)).value
 
 
 async def _query(database: Database, query: str) -> str:

@@ -53,7 +53,7 @@ def seen(instalacion: Instalacion) -> str:
 
 
 @pytest.mark.timeout(300)  # a minute is what it may take, on a machine that has other things to do
-def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago]) -> None:
+def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago], tmp_path: Path) -> None:
     """Two daemons for the same stores: one works; killed with -9, the other has its stores within a minute."""
     activo, reserva = dos
     with running(activo, timeout_s=60) as primero, running(reserva, runs=0) as segundo:
@@ -81,9 +81,24 @@ def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago]) -> None:
     assert activo.en_proceso() == 0
     activo.sales_equal()
     activo.stock_equal()
+    commands(activo, tmp_path / "copy.db")
     assert PASSWORD not in seen(activo) + seen(reserva)
 
 
+def commands(uno: EnLago, copy: Path) -> None:
+    """What an operator types works on a lake, and a copy of it is a file with the same rows."""
+    assert "schema            version 1" in uno.run("check", code=0).out
+    assert "exitoso" in uno.run("runs", code=0).out
+    where = (str(uno.ajustes["database.path"]), str(copy), "--data-path", str(uno.ajustes["database.data_path"]))
+    told = uno.run("db", "copy", *where, code=0)
+    assert PASSWORD not in told.out + told.err
+    (lines,) = uno.sql("SELECT count(*), sum(venta_total) FROM ventas_raw")
+    with duckdb.connect(copy, read_only=True) as con:
+        assert con.execute("SELECT count(*), sum(venta_total) FROM ventas_raw").fetchone() == lines
+    assert "holds data already" in uno.run("db", "copy", *where, code=2).err
+
+
+@pytest.mark.lake
 def test_postgres_is_restarted(own_postgres: Postgres, simulador: Simulador, tmp_path: Path) -> None:
     """The daemon goes on by itself; what is asked meanwhile fails with one sentence, and is made up."""
     uno = EnLago(tmp_path / "c", simulador, own_postgres, own_postgres.create())
@@ -105,21 +120,3 @@ def test_postgres_is_restarted(own_postgres: Postgres, simulador: Simulador, tmp
         assert daemon.stop() == 0
     assert uno.sql("SELECT count(*) FROM etl_ejecuciones WHERE error_tipo = 'db_error'")[0][0] >= 4
     uno.sales_equal()
-
-
-def test_commands(dos: tuple[EnLago, EnLago], tmp_path: Path) -> None:
-    """What an operator types works on a lake, and a copy of it is a file with the same rows."""
-    uno, _ = dos
-    assert "database" in uno.run("check", code=0).out
-    uno.trigger("todo")
-    assert "version 1" in uno.run("check", code=0).out
-    assert "exitoso" in uno.run("runs", code=0).out
-    assert "tienda_01" in uno.run("status", code=0).out
-    copy = tmp_path / "copy.db"
-    where = (str(uno.ajustes["database.path"]), str(copy), "--data-path", str(uno.ajustes["database.data_path"]))
-    told = uno.run("db", "copy", *where, code=0)
-    assert PASSWORD not in told.out + told.err
-    (lines,) = uno.sql("SELECT count(*), sum(venta_total) FROM ventas_raw")
-    with duckdb.connect(copy, read_only=True) as con:
-        assert con.execute("SELECT count(*), sum(venta_total) FROM ventas_raw").fetchone() == lines
-    assert "holds data already" in uno.run("db", "copy", *where, code=2).err

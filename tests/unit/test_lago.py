@@ -206,7 +206,7 @@ def test_each_daemon_counts_its_own_commits(vista: Callable[[], Lago], tmp_path:
         assert [recibo.comparar(con) for recibo in recibos] == [None, None]
 
 
-async def test_it_is_tended(db: Database, tmp_path: Path) -> None:
+async def test_it_is_tended(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows leave the catalogue when they are many; after a week files are few, old snapshots gone, rows the same."""
     line = "INSERT INTO ventas_raw (ubicacion_id, numero_factura, linea) SELECT 'a', 'C' || i, 1 FROM range({}) AS r(i)"
 
@@ -222,11 +222,10 @@ async def test_it_is_tended(db: Database, tmp_path: Path) -> None:
         return files[0], rows, snapshots[0]
 
     def many(con: DuckDBPyConnection) -> None:
-        for n in range(3):
-            con.execute(line.format(f"{n * 2000}, {n * 2000 + 2000}"))
-        for _ in range(5):
-            con.execute(line.format("0, 900"))
+        con.execute(line.format("0, 3000"))
+        con.execute(line.format("0, 900"))
 
+    monkeypatch.setattr(mantenimiento, "CATALOGUE_ROWS", 2000)
     await db.transaction(fill)
     await una_vez(db, T0)
     assert (await db.transaction(state, keep=False)).value[0] == 0  # few rows stay where they are
@@ -234,7 +233,7 @@ async def test_it_is_tended(db: Database, tmp_path: Path) -> None:
         await db.transaction(many)
     await una_vez(db, T0)
     files, rows, snapshots = (await db.transaction(state, keep=False)).value
-    assert rows == (900 + 2 * (6000 + 4500), 6000)
+    assert rows == (900 + 2 * (3000 + 900), 3000)
     assert int(str(files)) > 1
     otro = Turnos(db.origen.conninfo, "another")  # type: ignore[attr-defined]
     assert otro.tomar(["*mantenimiento"])
