@@ -72,7 +72,8 @@ class Backend:
 
     async def runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs with their stores."""
-        return (await self._app().database.transaction(lambda con: queries.corridas(con, limit=limit))).value
+        read = self._app().database.transaction(lambda con: queries.corridas(con, limit=limit), keep=False)
+        return (await read).value
 
     def trigger(self, job: Job, order: TriggerOrder) -> AsyncIterator[dict[str, Any]]:
         """Starts a run of its own; the caller may listen to it, and may stop listening.

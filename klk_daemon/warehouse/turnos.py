@@ -115,9 +115,9 @@ class Turnos:
         """Ends the session: all that it holds is free."""
         with self._guard:
             if self._con is not None:
-                self._con.close()
-            self._con = None
-            self._mias.clear()
+                with suppress(psycopg.Error):  # the server takes a moment to notice that a session has ended
+                    self._con.execute("SELECT pg_advisory_unlock_all()")
+            self._lost()
 
     def exists(self) -> bool:
         """Whether the database has a catalogue. One that cannot be reached may have."""
