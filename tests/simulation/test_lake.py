@@ -105,8 +105,6 @@ async def vivir(postgres: Postgres, tmp_path: Path, reparto: Sequence[int], medi
                 overlap=OVERLAP,
                 fechas=(inicio.astimezone(mundo.zona).date(),),
             )
-            t += MEDIA_HORA
-            mundo.set_now(t)
             runs += await side_by_side(todos, dias, t)
             foto = (await todos[0].entorno.database.transaction(tomar, keep=False)).value
             ids = (await todos[1].entorno.database.transaction(ledger_ids, keep=False)).value
@@ -145,7 +143,7 @@ def equal(mundo: Mundo, foto: Foto, tiendas: Mapping[str, Tienda], t: datetime) 
         assert sum((v.usd for v in foto.de(id_).values()), Decimal(0)) > 0
         for almacen in tienda.almacenes:
             held = {k: float(v) for k, v in foto.stock[id_, almacen].items()}
-            assert held == mundo.existencias(almacen, t - MEDIA_HORA), almacen
+            assert held == mundo.existencias(almacen, t), almacen
 
 
 async def test_three_daemons_write_side_by_side(postgres: Postgres, tmp_path: Path) -> None:
