@@ -112,6 +112,10 @@ def _productos(con: DuckDBPyConnection, now: datetime) -> None:
     )
 
 
+CAMBIA = (
+    "a.cantidad IS DISTINCT FROM n.cantidad OR a.costo_promedio IS DISTINCT FROM n.precio"
+    " OR a.valor_inventario IS DISTINCT FROM n.valor OR a.codigo_producto IS DISTINCT FROM n.codigo_producto"
+)
 MISMO = "a.almacen_codigo = n.almacen_codigo AND a.producto_id = n.producto_id"
 
 
@@ -157,14 +161,21 @@ def _igualar(con: DuckDBPyConnection, parametros: Mapping[str, Any]) -> tuple[in
         f" AND NOT EXISTS (SELECT 1 FROM nuevo AS n WHERE {MISMO})",
         {"ubicacion": parametros["ubicacion"]},
     )
-    actualizados = changed(
-        con,
+    actualizados = int(
+        scalar(
+            con,
+            "SELECT count(*) FROM stock_actual AS a JOIN nuevo AS n"
+            f" ON {MISMO} WHERE a.ubicacion_id = $ubicacion AND ({CAMBIA})",
+            {"ubicacion": parametros["ubicacion"]},
+        )
+    )
+    # One statement for all of a store's rows: a lake then drops their file, which two would leave with a list of the
+    # deleted ones, to be read past.
+    con.execute(
         "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario = n.valor,"
-        " codigo_producto = n.codigo_producto, ultima_actualizacion = $now FROM nuevo AS n"
-        f" WHERE a.ubicacion_id = $ubicacion AND {MISMO} AND (a.cantidad IS DISTINCT FROM n.cantidad"
-        " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor"
-        " OR a.codigo_producto IS DISTINCT FROM n.codigo_producto)",
+        " codigo_producto = n.codigo_producto, fecha_actualizacion = $now,"
+        f" ultima_actualizacion = CASE WHEN {CAMBIA} THEN $now ELSE a.ultima_actualizacion END"
+        f" FROM nuevo AS n WHERE a.ubicacion_id = $ubicacion AND {MISMO}",
         parametros,
     )
-    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
     return eliminados, actualizados
