@@ -72,7 +72,7 @@ def main() -> None:
 async def _measure(folder: Path, lake: str, half_hours: int, stores: int) -> None:
     mundo = Mundo(tiendas=stores, articulos=ARTICULOS, lineas_por_dia=LINEAS)
     tiendas = tuple(Tienda(t.sucursal, t.nombre, t.sucursal, tuple(a.codigo for a in t.activos)) for t in mundo.tiendas)
-    start = datetime(2025, 11, 10, 4, 5, tzinfo=UTC)
+    start = datetime(2025, 11, 10, 14, 5, tzinfo=UTC)
     async with Simulador(mundo) as sim:
         places = [
             _place(folder, "file", str(folder / "klk.db"), mundo, tiendas, sim.url),
