@@ -25,7 +25,13 @@ from klk_daemon.warehouse.origen import Archivo, Origen
 collect_ignore = (
     []
     if find_spec("psycopg")
-    else ["unit/test_lago.py", "unit/test_copia.py", "simulation/test_lake.py", "e2e/test_lake.py"]
+    else [
+        "unit/test_lago.py",
+        "unit/test_lago_s3.py",
+        "unit/test_copia.py",
+        "simulation/test_lake.py",
+        "e2e/test_lake.py",
+    ]
 )
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 
