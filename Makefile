@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DUCKDB2 := not extras and not soak and not mutants and not systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-duckdb2 test-systemd soak mutants lint format bench screenshots lock dlt duckdb1 clean
+.PHONY: help demo run test test-duckdb2 test-lake test-systemd soak mutants lint format bench bench-lake screenshots lock dlt duckdb1 clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-duckdb2: $(VENV)-duckdb2/.done  ## the tests of the file on DuckDB 2, in an
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)
+
+test-lake: $(VENV)/.dev  ## a day of three daemons on a lake, and more seeds (PostgreSQL)
+	$(BIN)/python -m pytest -m lake --timeout 0 $(ARGS)
 
 soak: $(VENV)/.dev  ## long simulations and crash tests (SEEDS=…, KILLS=…)
 	SEEDS=$(or $(SEEDS),1-50) KILLS=$(or $(KILLS),500) $(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
@@ -56,6 +59,9 @@ bench: $(VENV)/.dev  ## measures, 25 minutes (ARGS="--only ventas,week", --quick
 
 screenshots: $(VENV)/.dev  ## the pictures of the dashboard in docs/ (Chromium)
 	PYTHONPATH=tests $(BIN)/python -m e2e.browser.screenshots $(ARGS)
+
+bench-lake: $(VENV)/.dev  ## measures a lake beside a file (PostgreSQL; ARGS='HALF_HOURS STORES')
+	$(BIN)/python -m benchmarks.lake $(ARGS)
 
 lock: $(VENV)/.dev  ## makes the lock files anew from pyproject.toml (DuckDB stays on its LTS line)
 	$(COMPILE) pyproject.toml --constraint requirements-constraints.txt -o requirements.lock

@@ -12,6 +12,7 @@ KlkError                     what a person may read; everything else is a bug
     │   └── RespuestaInvalida    respuesta_invalida  transient
     ├── SnapshotSospechoso   snapshot_sospechoso     an answer that would wipe out what is held
     ├── BaseOcupada          bd_ocupada              exit 4: another process holds the database
+    │   └── TiendaAjena          bd_ocupada          exit 4: another daemon runs this store
     ├── BaseFallida          db_error                disk full, read-only, damaged
     └── Interrumpido         interrumpido            shutdown, deadline, or a process that died
 
@@ -119,6 +120,10 @@ class BaseOcupada(CorridaError):
 
     error_tipo = "bd_ocupada"
     exit_code = 4
+
+
+class TiendaAjena(BaseOcupada):
+    """Another daemon runs this store: its ledger and its alerts are that one's."""
 
 
 class BaseFallida(CorridaError):

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +17,26 @@ import stamina
 from duckdb import DuckDBPyConnection
 from hypothesis import settings
 from legado import plantilla
+from postgres import Postgres, server
 
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import schema
-from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
+from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.connection import CONFIG, Database
+from klk_daemon.warehouse.origen import Origen
 
+# What is imported there comes with the extra `lake`.
+collect_ignore = (
+    []
+    if find_spec("psycopg")
+    else [
+        "unit/test_lago.py",
+        "unit/test_lago_s3.py",
+        "unit/test_copia.py",
+        "simulation/test_lake.py",
+        "e2e/test_lake.py",
+    ]
+)
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 
 settings.register_profile("klk", deadline=None, max_examples=60)
@@ -105,10 +120,66 @@ def bosque(tiendas: tuple[Tienda, ...]) -> Tienda:
     return tiendas[1]
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the lakes' catalogues."""
+    with server() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """One that the test may stop."""
+    with server() as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def lago_nuevo(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A lake with the tables of a new installation: its database, to be copied, and the place of its files."""
+    name, data = postgres.create(), tmp_path_factory.mktemp("parquet")
+    with duckdb.connect(config=CONFIG) as con:
+        postgres.lago(name, data).prepare(con)
+        schema.ensure(con, AHORA)
+    return name, data
+
+
+@pytest.fixture(params=["archivo", "lago"])
+def origen(request: pytest.FixtureRequest, tmp_path: Path) -> Origen:
+    """A place for tables, of each kind: a file, and a lake."""
+    if request.param == "archivo":
+        return Archivo(tmp_path / "klk.db")
+    return lago_de(request)
+
+
+def lago_de(request: pytest.FixtureRequest) -> Origen:
+    """A lake with the tables of a new installation."""
+    name, data = request.getfixturevalue("lago_nuevo")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.lago(postgres.create(template=name), data)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A lake takes ten times as long as a file: it gets the first of a test's parameters, and none of its examples."""
+    seen: set[str] = set()
+    left: list[pytest.Item] = []
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        test = item.nodeid.partition("[")[0]
+        if "lago" not in {params.get("origen"), params.get("con")}:
+            continue
+        if test in seen or getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+            left.append(item)
+        seen.add(test)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database file with the tables of a new installation."""
-    database = Database(Archivo(tmp_path / "klk.db"), lock_timeout_s=5)
+async def database(origen: Origen) -> AsyncIterator[Database]:
+    """A database with the tables of a new installation."""
+    database = Database(origen, lock_timeout_s=5)
+    database._config["threads"] = 1
     await database.transaction(lambda con: schema.ensure(con, AHORA))
     yield database
     database.close()
@@ -132,16 +203,19 @@ def legado(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["nueva", "legado"])
+@pytest.fixture(params=["nueva", "legado", "lago"])
 def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
-    """A connection to a database without rows, for what runs inside a transaction: a new one, and a legacy one.
+    """A connection to a database without rows, for what runs inside a transaction: a new one, a legacy one, a lake.
 
     The temporary view `lineas` is `ventas_raw` with the types of a new installation.
     """
-    path = tmp_path / "con.db"
+    origen: Origen = Archivo(tmp_path / "con.db")
     if request.param == "legado":
-        shutil.copyfile(request.getfixturevalue("legado_vacio"), path)
-    with duckdb.connect(str(path)) as con:
+        shutil.copyfile(request.getfixturevalue("legado_vacio"), tmp_path / "con.db")
+    elif request.param == "lago":
+        origen = lago_de(request)
+    with duckdb.connect(origen.path, config=CONFIG) as con:
+        origen.prepare(con)
         schema.ensure(con, AHORA)
         plantilla.lineas(con)
         yield con

@@ -24,7 +24,7 @@ from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.pendientes import Pendientes
-from klk_daemon.warehouse.recibo import Recibo
+from klk_daemon.warehouse.recibo import Recibo, escritor
 from klk_daemon.windows import dias
 
 if TYPE_CHECKING:
@@ -147,8 +147,6 @@ def build(
     """
     require_runnable(loaded)
     settings = loaded.settings
-    if settings.database.path.startswith("ducklake:"):
-        raise ConfigError("database.path: only a DuckDB file is served by this version", hint="name a file")
     ensure_state_dir(state)
     zona = ZoneInfo(settings.schedule.timezone)
     origen = place(settings, state, daemon=daemon)
@@ -159,7 +157,7 @@ def build(
     entorno = Entorno(
         database=database,
         client=partial(_client, settings, asyncio.Semaphore(settings.api.max_concurrency), observer),
-        recibo=Recibo(state),
+        recibo=Recibo(state, escritor(state) if origen.reparto.compartido else ""),
         pendientes=Pendientes(state),
         zona=zona,
         run_timeout_s=settings.schedule.run_timeout_s,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from klk_daemon.bootstrap.place import origen
 from klk_daemon.checks import folders, host
-from klk_daemon.checks.finding import Grado, Hallazgo, fail, ok, unwatched
+from klk_daemon.checks.finding import Grado, Hallazgo, fail, ok, told, unwatched
 from klk_daemon.daemon.instance import running_pid
 from klk_daemon.domain import Tienda
 from klk_daemon.errors import ConfigError, KlkError
@@ -85,7 +86,11 @@ async def examine(
         _klk(settings, clock),
         asyncio.to_thread(_old_cron),
     )
-    kept = {"logs": logs} if _remote(settings) else {"database": Path(settings.database.path).parent, "logs": logs}
+    kept = {"logs": logs}
+    if not _remote(settings):
+        kept = {"database": Path(settings.database.path).parent, **kept}
+    elif "://" not in settings.database.data_path:
+        kept = {"database": Path(settings.database.data_path), **kept}
     return [
         _configuration(loaded),
         *here,
@@ -144,10 +149,7 @@ def _remote(settings: Settings) -> bool:
 async def _database(settings: Settings, state: Path, pid: int | None, clock: Callable[[], datetime]) -> list[Hallazgo]:
     from klk_daemon.checks.database import database  # noqa: PLC0415 - DuckDB, for those who have a file
     from klk_daemon.warehouse.connection import Database  # noqa: PLC0415
-    from klk_daemon.warehouse.origen import Archivo  # noqa: PLC0415
 
-    if _remote(settings):
-        return [unwatched("database", "it is no file")]
     served = []
     if settings.database.serve:
         from klk_daemon.bootstrap import servir  # noqa: PLC0415
@@ -155,12 +157,20 @@ async def _database(settings: Settings, state: Path, pid: int | None, clock: Cal
         served = await asyncio.to_thread(servir.examine, settings, state, pid)
         if pid is not None and served[0].estado is Grado.OK:
             return [ok("database", f"the daemon (pid {pid}) keeps it open, and serves it"), *served]
-    limit = settings.database.memory_limit
-    db = Database(Archivo(Path(settings.database.path)), lock_timeout_s=HELD_S, memory_limit=limit)
     try:
-        return [*await database(db, daemon_pid=pid, clock=clock), *served]
+        place = origen(settings.database.path, settings.database.data_path)
+    except ConfigError as e:  # the extra that it needs is not installed
+        return [fail("database", *told(e))]
+    db = Database(place, lock_timeout_s=HELD_S, memory_limit=settings.database.memory_limit)
+    try:
+        if not _remote(settings):
+            return [*await database(db, daemon_pid=pid, clock=clock), *served]
+        from klk_daemon.checks.lago import lago  # noqa: PLC0415
+
+        ids = [t.id for t in settings.tiendas if t.activa]
+        return await lago(db, data_path=settings.database.data_path, tiendas=ids, clock=clock)
     finally:
-        db.close()
+        await asyncio.to_thread(db.close)
 
 
 async def _klk(settings: Settings, clock: Callable[[], datetime]) -> list[Hallazgo]:

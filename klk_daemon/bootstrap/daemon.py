@@ -20,6 +20,8 @@ from klk_daemon.bootstrap import textfile
 from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
 from klk_daemon.bootstrap.backend import Backend
+from klk_daemon.bootstrap.cuidado import cuidar
+from klk_daemon.bootstrap.guardia import Guardia
 from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.daemon.instance import HTTP_FILE, only_instance, token
 from klk_daemon.daemon.lifecycle import serve
@@ -30,6 +32,7 @@ from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
 from klk_daemon.metrics import Metrics
 from klk_daemon.warehouse import jsonl, queries, schema
+from klk_daemon.warehouse.connection import Database
 from klk_daemon.web import app as web
 from klk_daemon.web import server
 from klk_daemon.windows import instante, local
@@ -92,8 +95,11 @@ class _Daemon:
         self._alertas = Alertas(lambda: self._app, clock, lambda tipo: metrics.alerts.labels(tipo).inc())
         self._marcha = Marcha(clock)
         self._backend = Backend(lambda: self._app, metrics, clock, self._marcha, self._alertas.ended)
+        self._retiring: asyncio.Task[None] | None = None
+        self._guardia = Guardia(lambda: self._app, self._took_over)
 
     async def serve(self) -> None:
+        await self._guardia.mirar()
         opening = asyncio.create_task(self._opening())
         try:
             last_runs = await self._last_runs()
@@ -117,6 +123,8 @@ class _Daemon:
                 notifier=self._notifier,
                 services={
                     "alertas": self._alertas.watch(),
+                    "guardia": self._guardia.vigilar(),
+                    "cuidado": cuidar(lambda: self._app, self._clock),
                     **({} if listening is None else {"http": self._serve_http(listening)}),
                 },
                 orders=self._backend.orders,
@@ -145,15 +153,29 @@ class _Daemon:
 
     async def _run(self, job: Job) -> None:
         app = self._app
+        await self._guardia.mirar()
+        tiendas = self._guardia.mias()
+        if not tiendas:
+            app.elegir(())  # raises where none is active; else all are on stand-by
+            return
         wait_s = app.settings.inventario.wait_s
         if job is Job.VENTAS:
             wait_s -= await self._wait_for_inventario(wait_s)
-        resultado = await self._marcha.en_turno(app.trabajo(job), app.elegir(()), app.entorno, inventario_wait_s=wait_s)
+        resultado = await self._marcha.en_turno(app.trabajo(job), tiendas, app.entorno, inventario_wait_s=wait_s)
         self._metrics.ended(resultado)
         self._backend.changed()
         self._alertas.ended(resultado)
         self._notifier.status(f"{job} {resultado.estado} {local(resultado.fin, app.zona):%H:%M}")
         await self._tidy(app)
+
+    async def _took_over(self) -> None:
+        """Stores that another daemon ran are ours now: what it left is repaired, and what it may have missed is run."""
+        last_runs = await self._last_runs()
+        night = last_runs.get(Job.CONCILIACION)
+        now = self._clock()
+        for job in self._workers:
+            if job is not Job.CONCILIACION or (night and self._schedule.missed(job, night, now)):
+                self._ask(job, now)
 
     async def _tidy(self, app: App) -> None:
         """Old logs are a matter of order: what keeps them from being tidied must not keep a job from running."""
@@ -183,8 +205,9 @@ class _Daemon:
         def read(con: DuckDBPyConnection) -> dict[str, datetime]:
             reloj = local(self._clock(), zona)
             schema.ensure(con, reloj)
-            self._app.entorno.reparar(con, None, reloj)
-            return queries.ultimos_inicios(con)
+            ids = [t.id for t in self._guardia.mias()]
+            self._app.entorno.reparar(con, None, reloj, ids)
+            return queries.ultimos_inicios(con, ids if self._app.database.origen.reparto.compartido else None)
 
         try:
             inicios = (await self._app.database.transaction(read)).value
@@ -204,6 +227,8 @@ class _Daemon:
         except ConfigError as e:
             log.error("configuracion_rechazada", error=str(e))  # noqa: TRY400 - not a bug, no traceback
         else:
+            if app.database is not self._app.database:
+                self._retiring = asyncio.create_task(self._retire(self._app.database), name="retire")
             self._app = app
             self._metrics.configured(app.tiendas)
             self._backend.changed()
@@ -214,6 +239,12 @@ class _Daemon:
             self._schedule.arm(now)
             log.info("configuracion_recargada", tiendas=[t.id for t in app.tiendas if t.activa])
         self._notifier.ready("running")
+
+    async def _retire(self, database: Database) -> None:
+        """Closes a database that another has taken the place of, once no run is at it: it may hold stores of a lake."""
+        orders = [*self._backend.orders]
+        await asyncio.gather(*(worker.idle() for worker in self._workers.values()), *orders, return_exceptions=True)
+        await asyncio.to_thread(database.close)
 
     def _listen(self) -> socket.socket | None:
         """The server's socket, and where commands find it. Without one the jobs run all the same."""

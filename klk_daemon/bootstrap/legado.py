@@ -11,12 +11,12 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import ConfigError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse import schema
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.legado import duplicados, hallazgos, plan
 from klk_daemon.warehouse.legado.duplicados import Mes
 from klk_daemon.warehouse.legado.hallazgos import Hallazgos
 from klk_daemon.warehouse.legado.plan import Cambios, Estimacion
-from klk_daemon.warehouse.origen import Archivo
 
 
 @dataclass(frozen=True, slots=True)

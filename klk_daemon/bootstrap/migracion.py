@@ -15,10 +15,10 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.bootstrap.legado import Examen, mib
 from klk_daemon.errors import BaseFallida, Interrumpido, KlkError
 from klk_daemon.settings import Settings
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.legado import duplicados, pasos
 from klk_daemon.warehouse.legado.pasos import Migracion
-from klk_daemon.warehouse.origen import Archivo
 
 T = TypeVar("T")
 UNCHANGED = "nothing was changed; the user that migrates must be able to write the database's folder"
@@ -145,9 +145,7 @@ async def _migrar(
 
     def run(con: DuckDBPyConnection) -> Migracion:
         try:
-            return freno.correr(
-                con, lambda con: pasos.migrar(con, carpeta, base=Path(db.origen.path), now=now, decir=paso)
-            )
+            return freno.correr(con, lambda con: pasos.migrar(con, carpeta, base=base, now=now, decir=paso))
         except BaseException as e:
             # Rolled back: what was set aside is what is there. After a commit that failed it may not be, and stays.
             shutil.rmtree(carpeta, ignore_errors=True)

@@ -1,7 +1,8 @@
 """What `klk-daemon status` and `/api/status` tell: one document, from database, schedule and pause marks."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +20,11 @@ from klk_daemon.windows import local
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the database holds of the active stores."""
+    """What the database holds of the active stores; `ajenas` are those that another daemon runs, and which."""
 
     estados: Mapping[str, EstadoTienda]
     cobertura: Mapping[str, list[Intervalo]]
+    ajenas: Mapping[str, str] = field(default_factory=dict)
 
     def huecos(self, app: App, now: datetime) -> dict[str, list[Intervalo]]:
         """Store to the gaps in its sales."""
@@ -42,7 +44,8 @@ async def read(app: App) -> Held:
     """
     if not app.database.exists():
         return nothing_held(app)
-    return (await app.database.transaction(lambda con: ask(con, app), keep=False)).value
+    held = (await app.database.transaction(lambda con: ask(con, app), keep=False)).value
+    return replace(held, ajenas=await asyncio.to_thread(app.database.origen.reparto.ajenas, list(held.estados)))
 
 
 def nothing_held(app: App) -> Held:
@@ -71,17 +74,20 @@ def document(app: App, held: Held, now: datetime) -> dict[str, Any]:
     reloj = local(now, zona)
     pausas = app.pausas.vigentes(now)
     limit = timedelta(minutes=app.settings.alerts.stale_after_min)
+    # A store that another daemon runs is stale there, if it is: one alarm is enough.
+    propias = {id_: estado for id_, estado in held.estados.items() if id_ not in held.ajenas}
     return {
         "daemon": {"pid": running_pid(app.state)},
-        "base": app.settings.database.path,
+        "base": app.database.origen.name,
         "servida": servir.told(app.database.origen, app.state),
         "ahora": reloj,
         "proximas": {job: local(due, zona) for job in Job if (due := schedule.next_after(job, now)) is not None},
+        "en_espera": dict(held.ajenas),
         "pausas": {job: local(hasta, zona) if hasta else None for job, hasta in pausas.items()},
         "tiendas": {id_: _tienda(estado, app) for id_, estado in held.estados.items()},
         "atrasado": [
             {"tienda": a.tienda, "job": a.job, "exito": a.exito}
-            for a in health.atrasos(held.estados, reloj=reloj, limit=limit, pausados=pausas.keys())
+            for a in health.atrasos(propias, reloj=reloj, limit=limit, pausados=pausas.keys())
         ],
         "huecos": [
             {"tienda": id_, "desde": local(h.desde, zona), "hasta": local(h.hasta, zona)}

@@ -3,12 +3,14 @@
 import socket
 from pathlib import Path
 
+from klk_daemon.bootstrap.place import LAKE, origen
 from klk_daemon.checks.finding import Hallazgo, fail, ok
 from klk_daemon.daemon.instance import QUACK_TOKEN_FILE, token
 from klk_daemon.errors import ConfigError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse import extensiones
-from klk_daemon.warehouse.origen import Archivo, Origen
+from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.origen import Origen
 from klk_daemon.warehouse.servido import CONNECT_S, EXTENSIONS, EXTRA, Servido, address, require_extensions
 
 SEAL_FILE = "wal"
@@ -22,7 +24,7 @@ def require_servable(settings: Settings) -> None:
     """
     if not settings.database.serve:
         return
-    if settings.database.path.startswith("ducklake:"):
+    if settings.database.path.startswith(LAKE):
         raise ConfigError("database.serve: it is a file that is served", hint="a DuckLake's readers attach to it")
     if not settings.http.enabled:
         raise ConfigError(
@@ -47,6 +49,8 @@ def place(settings: Settings, state: Path, *, daemon: bool) -> Origen:
         ConfigError: it cannot be served.
     """
     require_servable(settings)
+    if settings.database.path.startswith(LAKE):
+        return origen(settings.database.path, settings.database.data_path)
     file = Path(settings.database.path)
     if not (daemon and settings.database.serve):
         return Archivo(file, state / SEAL_FILE)

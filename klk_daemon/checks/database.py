@@ -39,12 +39,12 @@ async def database(db: Database, *, daemon_pid: int | None, clock: Callable[[], 
             return e
 
     try:
-        shape = (await db.transaction(look, keep=False)).value
+        as_found = (await db.transaction(look, keep=False)).value
     except BaseOcupada as e:
         return [_held(e, daemon_pid)]
     except CorridaError as e:
         return [fail("database", *told(e))]
-    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), _shape(shape)]
+    return [ok("database", f"{db.origen.name} can be written, and nobody holds it"), shape(as_found)]
 
 
 def _there(db: Database) -> bool:
@@ -62,7 +62,8 @@ def _held(error: BaseOcupada, daemon_pid: int | None) -> Hallazgo:
     return fail("database", message, hint)
 
 
-def _shape(found: KlkError | int) -> Hallazgo:
+def shape(found: KlkError | int) -> Hallazgo:
+    """Whether the tables are ours: their version, or why not."""
     if isinstance(found, int):
         newest = schema.migrations()[-1][0]
         return ok(

@@ -33,3 +33,18 @@ def steps(what: str) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda step: progress.update(task, description=step, refresh=True)
+
+
+@contextmanager
+def parts() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over a table's rows; yields what moves it, to be called with the table, its rows so far and in all."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("copy")
+        yield lambda table, rows, total: progress.update(task, description=table, completed=rows, total=total)

@@ -70,7 +70,7 @@ def _text(report: dict[str, Any]) -> str:
         lines.append(f"next {job}: {_moment(due):%Y-%m-%d %H:%M}{paused}")
     rows = [
         (
-            id_,
+            f"{id_} *" if id_ in report["en_espera"] else id_,
             t["articulos"],
             *(_brief(_moment(t[key]), report["ahora"]) for key in ("stock", "venta", "marca")),
             *(t["jobs"].get(job, {}).get("estado") for job in ("inventario", "ventas", "conciliacion")),
@@ -79,6 +79,7 @@ def _text(report: dict[str, Any]) -> str:
     ]
     head = ("tienda", "stock", "as of", "sale", "read to", "inventario", "ventas", "conciliacion")
     lines += ["", table(head, rows)]
+    lines += [f"* {id_} on stand-by: run by {quien}" for id_, quien in report["en_espera"].items()]
     trouble = [
         f"{id_} {job}: {run['error']}"
         for id_, t in report["tiendas"].items()

@@ -18,16 +18,17 @@ import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado, Job, Modo, Resultado, ResultadoTienda, Tienda
-from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido
+from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido, TiendaAjena
+from klk_daemon.jobs.apertura import recuperar, repartir
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
-from klk_daemon.warehouse import cobertura, ejecuciones, schema
+from klk_daemon.warehouse import ejecuciones, schema
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.ejecuciones import Ejecucion
-from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.pendientes import Pendientes
-from klk_daemon.warehouse.recibo import Perdida, Recibo
+from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import local
 
 if TYPE_CHECKING:
@@ -86,9 +87,14 @@ class Entorno:
     ubicaciones: Collection[str]
     locks: JobLocks
 
-    def reparar(self, con: DuckDBPyConnection, mine: Job | None, reloj: datetime) -> int:
-        """Ends what processes that died left `en_proceso`: of the caller's own job, and of those that do not run."""
+    def reparar(self, con: DuckDBPyConnection, mine: Job | None, reloj: datetime, ids: Collection[str]) -> int:
+        """Ends what processes that died left `en_proceso`: of the caller's own job, and of those that do not run.
+
+        Where daemons share a database, of the stores `ids`, which the caller has taken; else of all that are ours.
+        """
         jobs = [job for job in Job if job is mine or not self.locks.busy(job)]
+        if self.database.origen.reparto.compartido:
+            return ejecuciones.reparar(con, jobs, ids, "", reloj)
         return ejecuciones.reparar(con, jobs, self.ubicaciones, self.host, reloj)
 
 
@@ -177,34 +183,38 @@ class _Corrida(Generic[P]):
         except asyncio.CancelledError:
             partes = [self._failed(t, Interrumpido("cut off: shutdown")) for t in self._tiendas]
         else:
-            self.libro, planes = done.value
+            self.libro, planes, ajenas = done.value
             if not self._dry_run:
                 self._entorno.pendientes.olvidar()
                 self._entorno.recibo.recortar()
-            partes = await self._fan_out(planes, await client, done.espera_s)
-        await self._book([p for p in partes if p.error is not None])
+            partes = [self._failed(t, ajenas[t.id]) for t in self._tiendas if t.id in ajenas]
+            partes += await self._fan_out(planes, await client, done.espera_s)
+        # A store of another daemon's has its ledger there.
+        await self._book([p for p in partes if p.error is not None and not isinstance(p.error, TiendaAjena)])
         resultado = Resultado(
             self.libro.run_id, self._trabajo.job, self.libro.modo, self._now, self._elapsed(), tuple(partes)
         )
         tell(resultado)
         return resultado
 
-    def _open(self, con: DuckDBPyConnection) -> tuple[Libro, dict[str, P]]:
+    def _open(self, con: DuckDBPyConnection) -> tuple[Libro, dict[str, P], Mapping[str, TiendaAjena]]:
         """The run's first transaction: repairs what an earlier run left, plans this one, books its start."""
         reloj = local(self._now, self._entorno.zona)
         schema.ensure(con, reloj, keep=not self._dry_run)
+        ajenas = {} if self._dry_run else repartir(self._entorno.database.origen.reparto, self._tiendas)
+        tiendas = [t for t in self._tiendas if t.id not in ajenas]
         if (perdida := self._entorno.recibo.comparar(con)) is not None:
-            _recuperar(con, perdida)
+            recuperar(con, perdida)
         pendientes = self._entorno.pendientes.escribir(con)
-        reparadas = self._entorno.reparar(con, self._trabajo.job, reloj)
+        reparadas = self._entorno.reparar(con, self._trabajo.job, reloj, [t.id for t in tiendas])
         if pendientes or reparadas:
             log.warning("ejecuciones_reparadas", pendientes=pendientes, interrumpidas=reparadas)
-        ejecuciones.anotar_tiendas(con, self._tiendas, reloj)
-        planes = {t.id: self._trabajo.planificar(con, t, self._now) for t in self._tiendas}
+        ejecuciones.anotar_tiendas(con, tiendas, reloj)
+        planes = {t.id: self._trabajo.planificar(con, t, self._now) for t in tiendas}
         libro = replace(self.libro, modo=self._trabajo.modo(planes.values()))
-        empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in self._tiendas)
+        empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in tiendas)
         ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])
-        return libro, planes
+        return libro, planes, ajenas
 
     async def _client(self) -> "KlkClient":
         return self._entorno.client()
@@ -215,8 +225,11 @@ class _Corrida(Generic[P]):
         `espera_s`: how long all of them have waited for the database already.
         """
         reason = f"schedule.run_timeout_s ({self._entorno.run_timeout_s:g} s) is over"
+        tiendas = [t for t in self._tiendas if t.id in planes]
+        if not tiendas:
+            return []
         async with klk as client:
-            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, espera_s)) for t in self._tiendas]
+            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, espera_s)) for t in tiendas]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
             except asyncio.CancelledError:
@@ -224,7 +237,7 @@ class _Corrida(Generic[P]):
             for task in tasks:
                 task.cancel(reason)  # nothing happens to those that have ended
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        return [self._outcome(t, o, reason) for t, o in zip(self._tiendas, outcomes, strict=True)]
+        return [self._outcome(t, o, reason) for t, o in zip(tiendas, outcomes, strict=True)]
 
     def _outcome(self, tienda: Tienda, outcome: ResultadoTienda | BaseException, reason: str) -> ResultadoTienda:
         if isinstance(outcome, ResultadoTienda):
@@ -294,17 +307,3 @@ class _Corrida(Generic[P]):
     def _elapsed(self) -> datetime:
         """The instant now: the run's own, and what has passed since."""
         return self._now + timedelta(seconds=time.monotonic() - self._began)
-
-
-def _recuperar(con: DuckDBPyConnection, perdida: Perdida) -> None:
-    """Says what the database has lost, and has its sales read again; stock is read anew by every inventario."""
-    for ubicacion_id, intervalo in perdida.intervalos():
-        cobertura.releer(con, ubicacion_id, intervalo)
-    log.error(
-        "commits_perdidos",
-        commits=len(perdida.notas),
-        tiendas=sorted({nota.ubicacion_id for nota in perdida.notas}),
-        completa=perdida.completa,
-        motivo="the database holds less than was committed to it: a damaged write-ahead log, or an older copy",
-        remedio="ventas reads the lost intervals again; run conciliacion over the days since that copy",
-    )

@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Estado, Intervalo, Rechazo, ResultadoTienda, Tienda
 from klk_daemon.errors import BaseOcupada, CorridaError
+from klk_daemon.jobs.apertura import repartir
 from klk_daemon.jobs.outcome import Libro, log
 from klk_daemon.warehouse import ejecuciones, rechazos, schema
 from klk_daemon.warehouse.connection import Database
@@ -106,6 +107,9 @@ class Sesion:
         def commit(con: DuckDBPyConnection) -> tuple[ResultadoTienda, Nota]:
             if self.dry_run:  # nothing that an earlier transaction made is there
                 schema.ensure(con, self.reloj, keep=False)
+            elif ajenas := repartir(self._database.origen.reparto, [tienda]):
+                # PostgreSQL was restarted in the middle of the run, and another daemon has the store by now.
+                raise ajenas[tienda.id]
             conteo = load(con)
             rechazos.anotar(con, self.libro.job, tienda.id, apartadas, self.reloj)
             conteo = replace(conteo, rechazados=conteo.rechazados + len(apartadas))

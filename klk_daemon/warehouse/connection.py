@@ -9,6 +9,7 @@ in between (contract, "What a run guarantees", 7). A place that lets others in b
 import asyncio
 import contextvars
 import importlib.util
+import random
 import re
 import sys
 import threading
@@ -16,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,8 +26,8 @@ import duckdb
 import structlog
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.errors import BaseFallida, BaseOcupada, CorridaError, Interrumpido
-from klk_daemon.warehouse.origen import Origen
+from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
+from klk_daemon.warehouse.origen import Averia, Origen, first_line
 from klk_daemon.warehouse.recibo import apartar_wal
 
 log = structlog.get_logger()
@@ -38,6 +40,10 @@ if importlib.util.find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]
 
 POLL_S = 0.1
+# What may pass in a moment is tried so often, with so long a pause before the second time, and twice that before each
+# further one.
+ATTEMPTS = 5
+PAUSE_S = 0.2
 # Not every failure to replay is the log's own: a full disk or too little memory may pass.
 WAL_UNREADABLE = re.compile(r"Failure while replaying WAL.*(corrupt|checksum|serializ)", re.IGNORECASE | re.DOTALL)
 HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -93,13 +99,21 @@ class Database:
         origen: where the tables lie.
         lock_timeout_s, memory_limit: see `configure`.
         read_only: opens it beside other readers, and changes nothing.
+        also: more to do on a fresh connection.
     """
 
     def __init__(
-        self, origen: Origen, *, lock_timeout_s: float = 120, memory_limit: str = "512MB", read_only: bool = False
+        self,
+        origen: Origen,
+        *,
+        lock_timeout_s: float = 120,
+        memory_limit: str = "512MB",
+        read_only: bool = False,
+        also: Callable[[DuckDBPyConnection], None] | None = None,
     ) -> None:
         self.origen = origen
         self._read_only = read_only
+        self._also = also
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
@@ -107,6 +121,7 @@ class Database:
         self._guard = threading.Lock()
         self._draining = False
         self._stopping = threading.Event()
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     def configure(self, *, lock_timeout_s: float, memory_limit: str) -> None:
@@ -166,9 +181,13 @@ class Database:
         self._stopping.set()
 
     def close(self) -> None:
-        """Waits for the work under way; nothing can be queued afterwards."""
+        """Waits for the work under way; nothing can be queued afterwards. Again, it does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=True)
+        self.origen.soltar()
 
     def _drain(self) -> None:
         """Opens the database once for all that waits, so that readers get in when nothing does."""
@@ -176,21 +195,40 @@ class Database:
             if not work.future.set_running_or_notify_cancel():
                 continue
             try:
-                connection = self._ready(work)
-                began = time.monotonic()
-                value = _transact(connection, work)
-                ended = time.monotonic()
-            except duckdb.FatalException as e:
-                # The instance is dead and its close() says nothing; what was committed is on disk.
-                self._release()
-                work.future.set_exception(self._translate(e))
-            except duckdb.Error as e:
-                work.future.set_exception(self._translate(e))
+                done = self._done(work)
             except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
                 work.future.set_exception(e)
             else:
-                work.future.set_result(Done(value, began - work.queued, ended - began))
+                work.future.set_result(done)
         self._rest()
+
+    def _done(self, work: _Work[T]) -> Done[T]:
+        """Does it; again where a failure may pass: a transaction bears repetition."""
+        attempt = 1
+        while True:
+            try:
+                return self._attempt(work)
+            except duckdb.Error as e:
+                averia = self.origen.averia(e)
+                if averia.perdida:
+                    self._release()
+                if not averia.pasajera or attempt == ATTEMPTS or self._stopping.is_set():
+                    raise self._failure(averia) from e
+                log.info("bd_reintento", intento=attempt, error=averia.mensaje)
+            self._stopping.wait(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            attempt += 1
+
+    def _attempt(self, work: _Work[T]) -> Done[T]:
+        deadline = work.queued + self._patience(work)
+        turno = self.origen.turno(deadline, self._stopping) if work.keep else nullcontext(_nothing)
+        with turno as still_ours:
+            connection = self._ready(work)
+            began = time.monotonic()
+            value = _transact(connection, work, still_ours)
+            return Done(value, began - work.queued, time.monotonic() - began)
+
+    def _patience(self, work: _Work[Any]) -> float:
+        return self._lock_timeout_s if work.patience_s is None else work.patience_s
 
     def _ready(self, work: _Work[Any]) -> DuckDBPyConnection:
         """The open connection, with the limits in force."""
@@ -210,10 +248,10 @@ class Database:
             try:
                 self.origen.settle(self._connection)
             except duckdb.FatalException as e:
-                log.error("bd_sin_asentar", error=_first_line(e))  # noqa: TRY400 - not a bug, no traceback
+                log.error("bd_sin_asentar", error=first_line(e))  # noqa: TRY400 - not a bug, no traceback
                 self._release()
             except duckdb.Error as e:  # what is committed is in the log: the next transaction tries again
-                log.warning("bd_sin_asentar", error=_first_line(e))
+                log.warning("bd_sin_asentar", error=first_line(e))
 
     def _disconnect(self) -> None:
         if (connection := self._release()) is not None:
@@ -227,7 +265,7 @@ class Database:
                 if not self._read_only:
                     self.origen.release(connection)
             except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
-                log.warning("bd_sin_asentar", error=_first_line(e))
+                log.warning("bd_sin_asentar", error=first_line(e))
         return connection
 
     def _next(self) -> _Work[Any] | None:
@@ -239,7 +277,7 @@ class Database:
 
     def _open(self, work: _Work[Any]) -> DuckDBPyConnection:
         """Opens it; while another process holds the file, tries for as long as `work` may wait, once at least."""
-        patience_s = self._lock_timeout_s if work.patience_s is None else work.patience_s
+        patience_s = self._patience(work)
         while True:
             try:
                 if not self._read_only:
@@ -255,7 +293,7 @@ class Database:
                     and WAL_UNREADABLE.search(str(e))
                     and (aside := apartar_wal(Path(self.origen.path))) is not None
                 ):
-                    log.critical("wal_apartado", wal=str(aside), error=_first_line(e))
+                    log.critical("wal_apartado", wal=str(aside), error=first_line(e))
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
                     raise
@@ -268,6 +306,8 @@ class Database:
     def _prepared(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
         try:
             self.origen.prepare(connection)
+            if self._also is not None:
+                self._also(connection)
         except BaseException:
             connection.close()
             raise
@@ -280,25 +320,20 @@ class Database:
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
 
-    def _translate(self, error: duckdb.Error) -> CorridaError:
-        first_line = _first_line(error)
-        lowered = first_line.lower()
-        hint = ""
-        if "no space left" in lowered or "disk" in lowered:
-            hint = "the disk is full: make room; what was committed is safe, the next run makes it up"
-        elif "out of memory" in lowered:
-            hint = "raise database.memory_limit"
-        elif "permission denied" in lowered or "read-only" in lowered:
-            hint = "the user that klk-daemon runs as must be able to write the file and its folder"
-        elif "not a valid duckdb database" in lowered:
-            hint = "see database.path: this file is something else"
-        return BaseFallida(f"the database {self.origen.name}: {first_line}", hint=hint)
+    def _failure(self, averia: Averia) -> BaseFallida:
+        return BaseFallida(f"the database {self.origen.name}: {averia.mensaje}", hint=averia.remedio)
 
 
-def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
+def _transact(connection: DuckDBPyConnection, work: _Work[T], still_ours: Callable[[], None]) -> T:
     connection.execute("BEGIN")
     try:
         value = work.run(connection)
+        if work.keep:
+            still_ours()
+    except duckdb.Error:
+        with suppress(duckdb.Error):  # the first failure is the one to tell of
+            connection.execute("ROLLBACK")
+        raise
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -308,5 +343,5 @@ def _transact(connection: DuckDBPyConnection, work: _Work[T]) -> T:
     return value
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _nothing() -> None:
+    """Who only reads needs no right to write."""

@@ -45,6 +45,8 @@ class Ejecucion:
 
 def empezar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
     """Writes the rows of a run that begins: none of them is there yet."""
+    if not ejecuciones:
+        return
     columnas = _columnas(con)
     siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
     filas = [[n, *(getattr(e, c) for c in columnas)] for n, e in enumerate(ejecuciones, start=siguiente)]

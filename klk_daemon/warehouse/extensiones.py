@@ -15,7 +15,7 @@ def load(con: DuckDBPyConnection, *names: str, extra: str) -> None:
 
     Args:
         con: a connection that was just opened.
-        names: the extensions, as their wheels call them: `httpfs`, `quack`.
+        names: the extensions, as their wheels call them: `httpfs`, `quack`, `ducklake`.
         extra: the extra of klk-daemon that brings them.
 
     Raises:

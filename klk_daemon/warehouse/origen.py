@@ -1,18 +1,92 @@
-"""Where the tables lie, and what a fresh connection needs to reach them."""
+"""Where the tables lie, what a fresh connection needs to reach them, and who else writes there."""
 
-import fcntl
-import os
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
-import structlog
+import duckdb
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.warehouse.recibo import apartar_wal
 
-log = structlog.get_logger()
+@dataclass(frozen=True, slots=True)
+class Averia:
+    """What a failure of DuckDB means for a place.
+
+    Attributes:
+        mensaje: one line for people, without secrets.
+        remedio: what to do, where that is known.
+        perdida: whether the connection is of no more use.
+        pasajera: whether the same transaction may succeed in a moment.
+    """
+
+    mensaje: str
+    remedio: str = ""
+    perdida: bool = False
+    pasajera: bool = False
+
+
+class Reparto(Protocol):
+    """Who runs which store, where several daemons share a place; a key that begins with `*` is no store's."""
+
+    @property
+    def compartido(self) -> bool:
+        """Whether other daemons may write here."""
+
+    def tomar(self, claves: Collection[str]) -> frozenset[str]:
+        """Takes what nobody else has, and keeps it while the process lives; those that are held now.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+    def conservar(self, claves: Collection[str]) -> None:
+        """Gives back all other stores.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+    def devolver(self, claves: Collection[str]) -> None:
+        """Gives back these.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+    def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:
+        """Those that others have, and who they are.
+
+        Raises:
+            CorridaError: it cannot be told.
+        """
+
+
+class Solo:
+    """A place with one daemon: all is its own."""
+
+    @property
+    def compartido(self) -> bool:
+        """It is not."""
+        return False
+
+    def tomar(self, claves: Collection[str]) -> frozenset[str]:
+        """All of it."""
+        return frozenset(claves)
+
+    def conservar(self, claves: Collection[str]) -> None:
+        """Nothing: there is nobody to give it to."""
+
+    def devolver(self, claves: Collection[str]) -> None:
+        """Nothing, neither."""
+
+    def ajenas(self, claves: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 - Reparto's
+        """None."""
+        return {}
+
+
+SOLO = Solo()
 
 
 class Origen(Protocol):
@@ -29,6 +103,10 @@ class Origen(Protocol):
     @property
     def stays_open(self) -> bool:
         """Whether the connection is kept between transactions; a plain file is closed, to let readers in."""
+
+    @property
+    def reparto(self) -> Reparto:
+        """How daemons share the stores."""
 
     def exists(self) -> bool:
         """Whether there is something yet; looking does not open it."""
@@ -65,107 +143,27 @@ class Origen(Protocol):
             duckdb.Error: it cannot be prepared for that.
         """
 
+    def turno(self, deadline: float, stopping: Event) -> AbstractContextManager[Callable[[], None]]:
+        """The right to write, against writers in other processes; held for one transaction.
 
-# When a changed table is checkpointed DuckDB rewrites what it keeps of each of its row groups: a third of a second at
-# 40 million lines, twice a run. So the log of a large file stays beside it, until it has grown.
-LARGE_FILE = 512 * 1024 * 1024
-LONG_WAL = 256 * 1024
+        Args:
+            deadline: when to give up waiting for it (monotonic); it is tried once at least.
+            stopping: set where nothing is to be waited for any longer.
 
+        Returns:
+            A context; it yields what is to be called right before the commit, and raises where the right was lost.
 
-@dataclass(frozen=True, slots=True)
-class Archivo:
-    """A DuckDB file, made with its folder where it is missing.
-
-    Attributes:
-        file: where it is.
-        seal: where to note which log belongs to it; without, that is not watched.
-    """
-
-    file: Path
-    seal: Path | None = field(default=None, compare=False)
-
-    @property
-    def name(self) -> str:
-        """The file's path."""
-        return str(self.file)
-
-    @property
-    def path(self) -> str:
-        """The file's path."""
-        return str(self.file)
-
-    @property
-    def stays_open(self) -> bool:
-        """No: others get in between."""
-        return False
-
-    def exists(self) -> bool:
-        """Whether the file is there."""
-        return self.file.exists()
-
-    def trace(self) -> object:
-        """Size and time of the file and its log."""
-        return [(stat.st_size, stat.st_mtime_ns) for p in (self.file, self._wal) if (stat := _stat(p)) is not None]
-
-    def before_open(self) -> None:
-        """Makes the file's folder, and puts aside a log that is not the file's.
-
-        An older copy may have been put in a large file's place, its log left where it was. DuckDB would replay it, and
-        what lies between the two would be missing without a word; without it, the commit receipt says what is missing.
+        Raises:
+            CorridaError: it cannot be had.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        if self._estranged():
-            with self.file.open("r+b") as file, suppress(BlockingIOError):  # who holds it looks after it
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # DuckDB's own lock
-                if self._estranged():
-                    log.critical("wal_ajeno", wal=str(apartar_wal(self.file)))
 
-    def prepare(self, con: DuckDBPyConnection) -> None:
-        """The tables are in the file; a large one is checkpointed by `release`, not whenever it is closed."""
-        if self._large():
-            con.execute("PRAGMA disable_checkpoint_on_shutdown")
+    def averia(self, error: duckdb.Error) -> Averia:
+        """What a failure means here."""
 
-    def settle(self, con: DuckDBPyConnection) -> None:
-        """Nothing: it is closed."""
-
-    def release(self, con: DuckDBPyConnection) -> None:
-        """Checkpoints a large file whose write-ahead log has grown; a small one is by DuckDB, whenever it is closed.
-
-        What stays in the log is as safe, and every reader sees it, DuckDB 1.0 too; opening takes longer with it.
-        """
-        if self._large():
-            self.checkpoint(con)
-            if self.seal is not None and self._wal.exists():
-                self.seal.write_text(f"{_print(self.file)} {_print(self._wal)}", encoding="ascii")
-
-    def checkpoint(self, con: DuckDBPyConnection) -> None:
-        """Writes the log into the file, a large one's where it has grown."""
-        if self._wal.exists() and self._wal.stat().st_size > (LONG_WAL if self._large() else 0):
-            con.execute("CHECKPOINT")
-
-    def _estranged(self) -> bool:
-        """Whether the log is the one that was last left here, and the file is not."""
-        if self.seal is None or not (self.seal.exists() and self._wal.exists() and self.file.exists()):
-            return False
-        file, _, wal = self.seal.read_text(encoding="ascii").partition(" ")
-        return wal == _print(self._wal) and file != _print(self.file)
-
-    @property
-    def _wal(self) -> Path:
-        return self.file.with_name(self.file.name + ".wal")
-
-    def _large(self) -> bool:
-        return self.file.exists() and self.file.stat().st_size >= LARGE_FILE
+    def soltar(self) -> None:
+        """The connection was closed for good: gives back what this process holds in other ways."""
 
 
-def _print(path: Path) -> str:
-    """What tells a file from its copies, as far as looking can."""
-    stat = path.stat()
-    return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+def first_line(error: Exception) -> str:
+    """Of a message that may have many."""
+    return str(error).strip().splitlines()[0]

@@ -1,6 +1,6 @@
 """Named reads for people: status, history, what is held. Timestamps are naive local time, as stored, but for `_utc`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +14,17 @@ from klk_daemon.warehouse.cobertura import ultima_venta
 RECENT = timedelta(days=7)
 
 
-def ultimos_inicios(con: DuckDBPyConnection) -> dict[str, datetime]:
-    """Job to the start of its newest run; one that was cut off does not count, so that it is made up."""
+def ultimos_inicios(con: DuckDBPyConnection, ubicaciones: Collection[str] | None = None) -> dict[str, datetime]:
+    """Job to the start of its newest run; one that was cut off does not count, so that it is made up.
+
+    Args:
+        con: an open transaction.
+        ubicaciones: only runs of these stores, where other daemons write the same ledger.
+    """
     rows = con.execute(
-        "SELECT etl_tipo, max(fecha_inicio) FROM etl_ejecuciones"
-        " WHERE error_tipo IS DISTINCT FROM 'interrumpido' AND estado <> 'en_proceso' GROUP BY etl_tipo"
+        "SELECT etl_tipo, max(fecha_inicio) FROM etl_ejecuciones WHERE error_tipo IS DISTINCT FROM 'interrumpido'"
+        " AND estado <> 'en_proceso' AND ($ids IS NULL OR list_contains($ids, ubicacion_id)) GROUP BY etl_tipo",
+        {"ids": None if ubicaciones is None else list(ubicaciones)},
     ).fetchall()
     return {job: inicio for job, inicio in rows if inicio is not None}
 

@@ -5,6 +5,7 @@ number in the database and, once it is safely there, is noted in the state direc
 behind the newest note has lost commits; the notes say of what, so that it is read again from KLK.
 """
 
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -20,6 +21,7 @@ from klk_daemon.warehouse import jsonl
 log = structlog.get_logger()
 
 NAME = "commits.jsonl"
+WRITER = "escritor"
 # About three days of nineteen stores: a database loses its last commits, not its first.
 KEPT = 5000
 # Among so many last notes the newest is, though two processes may have noted in another order than they committed.
@@ -54,16 +56,31 @@ class Perdida:
 
 
 class Recibo:
-    """The notes of one state directory, at `folder`."""
+    """The notes of one state directory, at `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    Where several daemons write one database each counts its own commits, in a row of its own: `escritor` tells them
+    apart. Of one number for all, the first to come back after a loss would hide what the others have lost.
+    """
+
+    def __init__(self, folder: Path, escritor: str = "") -> None:
         self._path = folder / NAME
+        self._escritor = escritor
 
     def sellar(self, con: DuckDBPyConnection) -> tuple[str, int]:
-        """Raises the database's number, inside the transaction; its identity and the new number."""
-        row = con.execute("UPDATE ultimo_commit SET numero = numero + 1 RETURNING base_id, numero").fetchone()
-        assert row is not None  # schema.ensure has made the row
-        return str(row[0]), int(row[1])
+        """Raises the number, inside the transaction; whose it is, and the new one."""
+        base_id, numero = self._numero(con)
+        con.execute("UPDATE ultimo_commit SET numero = ? WHERE base_id = ?", [numero + 1, base_id])
+        return base_id, numero + 1
+
+    def _numero(self, con: DuckDBPyConnection) -> tuple[str, int]:
+        """The database's identity, or this writer's in it, and its number so far."""
+        numeros = dict(con.execute("SELECT base_id, numero FROM ultimo_commit ORDER BY length(base_id)").fetchall())
+        base_id = str(next(iter(numeros)))  # schema.ensure has made its row; a writer's begins with it, and is longer
+        if self._escritor:
+            base_id = f"{base_id}/{self._escritor}"
+            if base_id not in numeros:
+                con.execute("INSERT INTO ultimo_commit VALUES (?, 0)", [base_id])
+        return base_id, int(numeros.get(base_id, 0))
 
     def anotar(self, nota: Nota) -> None:
         """Notes a commit that has happened; on disk when this returns.
@@ -80,14 +97,12 @@ class Recibo:
 
         None where nothing is missing, or where the notes are of another database: a new one is no loss.
         """
-        row = con.execute("SELECT base_id, numero FROM ultimo_commit").fetchone()
-        assert row is not None  # schema.ensure has made the row
-        base_id, numero = row
+        base_id, numero = self._numero(con)
         perdidas = self._despues(base_id, numero, self._data().splitlines()[-NEWEST:])
         if not perdidas:
             return None
         perdidas = self._despues(base_id, numero, self._data().splitlines())
-        con.execute("UPDATE ultimo_commit SET numero = ?", [perdidas[-1].numero])
+        con.execute("UPDATE ultimo_commit SET numero = ? WHERE base_id = ?", [perdidas[-1].numero, base_id])
         return Perdida(tuple(perdidas), completa=perdidas[0].numero == numero + 1)
 
     def _despues(self, base_id: str, numero: int, lines: list[bytes]) -> list[Nota]:
@@ -102,6 +117,14 @@ class Recibo:
 
     def _data(self) -> bytes:
         return self._path.read_bytes() if self._path.exists() else b""
+
+
+def escritor(folder: Path) -> str:
+    """What tells a state directory's commits from those of other daemons; made once."""
+    path = folder / WRITER
+    if not path.exists():
+        jsonl.replace(path, uuid.uuid4().hex.encode())
+    return path.read_text(encoding="ascii")
 
 
 @cache

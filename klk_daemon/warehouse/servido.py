@@ -10,7 +10,7 @@ import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.warehouse import extensiones, lectores
-from klk_daemon.warehouse.origen import Archivo
+from klk_daemon.warehouse.archivo import Archivo
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.warehouse.productos import Catalogo, Ficha, actualizar, ficha
-from klk_daemon.warehouse.staging import Columnas, changed, pack, scalar, stage
+from klk_daemon.warehouse.staging import Columnas, changed, in_lake, pack, scalar, stage
 
 TIPOS = {
     "almacen_codigo": "VARCHAR",
@@ -126,6 +126,7 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, extraidos: int, now: datetim
         [tienda.id],
     )
     if cambios:
+        actualizados = int(scalar(con, "SELECT count(*) FROM cambios WHERE esta AND llega"))
         con.execute(
             # A warehouse's first snapshot changes nothing; later, an article that comes or goes does.
             "INSERT INTO stock_historial SELECT $ubicacion, almacen_codigo, codigo_producto, antes, cantidad, $now"
@@ -139,22 +140,16 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, extraidos: int, now: datetim
             f" WHERE a.ubicacion_id = $ubicacion AND {MISMO} AND NOT n.llega",
             {"ubicacion": tienda.id},
         )
-        actualizados = changed(
-            con,
-            "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio,"
-            " valor_inventario = n.valor, ultima_actualizacion = $now FROM cambios AS n"
-            f" WHERE a.ubicacion_id = $ubicacion AND {MISMO} AND n.esta AND n.llega",
-            parametros,
-        )
+    _actualizar(con, parametros, actualizados)
+    if cambios:
         insertados = changed(
             con,
             "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
-            " costo_promedio, valor_inventario, ultima_actualizacion) SELECT $ubicacion, n.almacen_codigo, p.id,"
-            " n.codigo_producto, n.cantidad, n.precio, n.valor, $now"
+            " costo_promedio, valor_inventario, ultima_actualizacion, fecha_actualizacion) SELECT $ubicacion,"
+            " n.almacen_codigo, p.id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now, $now"
             " FROM cambios AS n JOIN productos AS p ON p.codigo = n.codigo_producto WHERE NOT n.esta",
             parametros,
         )
-    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)
     return Conteo(
         extraidos=extraidos,
         insertados=insertados,
@@ -162,3 +157,27 @@ def _stock(con: DuckDBPyConnection, tienda: Tienda, extraidos: int, now: datetim
         sin_cambio=extraidos - insertados - actualizados,
         eliminados=eliminados,
     )
+
+
+def _actualizar(con: DuckDBPyConnection, parametros: Mapping[str, Any], actualizados: int) -> None:
+    """Of what was there and is listed again, writes what changed, and the time of the snapshot."""
+    if in_lake(con):
+        # One statement for all of a store's rows: a lake then drops their file, which two would leave with a list of
+        # the deleted ones, to be read past.
+        con.execute(
+            "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario ="
+            " n.valor, fecha_actualizacion = $now, ultima_actualizacion = CASE WHEN n.cambia THEN $now"
+            f" ELSE a.ultima_actualizacion END FROM (SELECT l.*, {VALOR} AS valor, c.esta IS NOT NULL AS cambia"
+            "  FROM lote AS l LEFT JOIN (SELECT almacen_codigo, codigo_producto, esta FROM cambios) AS c"
+            f"  USING (almacen_codigo, codigo_producto)) AS n WHERE a.ubicacion_id = $ubicacion AND {MISMO}",
+            parametros,
+        )
+        return
+    if actualizados:
+        con.execute(
+            "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio,"
+            " valor_inventario = n.valor, ultima_actualizacion = $now FROM cambios AS n"
+            f" WHERE a.ubicacion_id = $ubicacion AND {MISMO} AND n.esta AND n.llega",
+            parametros,
+        )
+    con.execute("UPDATE stock_actual SET fecha_actualizacion = $now WHERE ubicacion_id = $ubicacion", parametros)

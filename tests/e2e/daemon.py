@@ -85,13 +85,13 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 20) ->
 
 
 @contextmanager
-def running(instalacion: Instalacion, *, runs: int = 2) -> Iterator[Daemon]:
+def running(instalacion: Instalacion, *, runs: int = 2, timeout_s: float = 20) -> Iterator[Daemon]:
     """Starts the daemon with a server on a free port, and waits until it listens and so many runs have ended."""
     instalacion.ajustes |= {"http.enabled": True, "http.port": 0}
     instalacion.configure()
     address = instalacion.state / "http.json"
     with instalacion.start("run") as process:
-        wait_for(lambda: process.poll() is not None or address.exists(), "the server listens")
+        wait_for(lambda: process.poll() is not None or address.exists(), "the server listens", timeout_s)
         assert process.poll() is None, instalacion.err()
-        wait_for(lambda: len(instalacion.of("etl_completado")) >= runs, f"{runs} runs end")
+        wait_for(lambda: len(instalacion.of("etl_completado")) >= runs, f"{runs} runs end", timeout_s)
         yield Daemon(instalacion, process, json.loads(address.read_text(encoding="utf-8"))["url"])

@@ -22,7 +22,8 @@ from klk_daemon.jobs.run import Entorno, Trabajo, correr
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.simulator import Falla, Mundo, Registro, Simulador, TipoFalla
-from klk_daemon.warehouse.origen import Archivo
+from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.origen import Origen
 from klk_daemon.warehouse.pendientes import Pendientes
 from klk_daemon.warehouse.recibo import Recibo
 
@@ -145,7 +146,7 @@ class Banco:
         self.base.vigia = ClienteVigilado.vigia = vigia
         slow = any(f.tipo in SLOW for f in apuros.fallas)
         entorno = replace(self.entorno, client=partial(self.cliente, IMPATIENT_S if slow else PATIENT_S))
-        with ocupante(Path(self.base.origen.path)) as otro:
+        with ocupante(self.base.origen) as otro:
             task = asyncio.create_task(
                 correr(
                     trabajo,
@@ -196,13 +197,16 @@ def _callar(_logger: object, _method: str, _event: object) -> Never:
 
 @asynccontextmanager
 async def banco(
-    carpeta: Path, mundo: Mundo, *, max_catchup_days: int = 31, legado: Path | None = None
+    carpeta: Path, mundo: Mundo, *, max_catchup_days: int = 31, legado: Path | None = None, origen: Origen | None = None
 ) -> AsyncIterator[Banco]:
-    """A bench on an empty folder; retries do not wait, and nothing is logged. `legado`: a database to begin with."""
+    """A bench on an empty folder; retries do not wait, and nothing is logged. `legado`: a database to begin with.
+
+    `origen`: another place than a file.
+    """
     structlog.configure(processors=[_callar])
     if legado is not None:
         shutil.copyfile(legado, carpeta / "klk.db")
-    base = BaseVigilada(Archivo(carpeta / "klk.db"), lock_timeout_s=0.25)
+    base = BaseVigilada(origen or Archivo(carpeta / "klk.db"), lock_timeout_s=0.25)
     base._config["threads"] = 1  # small queries: threads would only wait for each other
     slots = asyncio.Semaphore(6)
 
@@ -216,7 +220,7 @@ async def banco(
                 entorno = Entorno(
                     database=base,
                     client=partial(cliente, PATIENT_S),
-                    recibo=Recibo(carpeta),
+                    recibo=Recibo(carpeta, "simulation" if base.origen.reparto.compartido else ""),
                     pendientes=Pendientes(carpeta),
                     zona=mundo.zona,
                     run_timeout_s=120,

@@ -3,13 +3,14 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from duckdb import DuckDBPyConnection
 
@@ -18,6 +19,10 @@ from klk_daemon.klk import wire
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.klk.client import KlkClient
 from klk_daemon.warehouse.connection import Database, Done
+from klk_daemon.warehouse.origen import Origen
+
+if TYPE_CHECKING:
+    from klk_daemon.warehouse.lago import Lago
 
 T = TypeVar("T")
 
@@ -130,10 +135,31 @@ class Ocupante:
             self._process = None
 
 
+class OcupanteLago(Ocupante):
+    """Another daemon that has its turn to write the lake, and does not end it."""
+
+    def __init__(self, lago: "Lago") -> None:
+        self._lago = lago
+        self._turno = ExitStack()
+
+    def tomar(self) -> None:
+        """Takes its turn, as soon as this process ends its own."""
+        from klk_daemon.warehouse.turnos import Turnos  # noqa: PLC0415 - with the extra `lake`
+
+        otro = Turnos(self._lago.conninfo, "another daemon")
+        self._turno.callback(otro.cerrar)
+        self._turno.enter_context(otro.escribir(time.monotonic() + 20, threading.Event()))
+
+    def soltar(self) -> None:
+        """Ends it."""
+        self._turno.close()
+
+
 @contextmanager
-def ocupante(path: Path) -> Iterator[Ocupante]:
+def ocupante(origen: Origen) -> Iterator[Ocupante]:
     """One that is gone at the end, whatever happens."""
-    quien = Ocupante(path)
+    lago = origen if origen.reparto.compartido else None
+    quien = OcupanteLago(cast("Lago", lago)) if lago is not None else Ocupante(Path(origen.path))
     try:
         yield quien
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 from klk_daemon.domain import Intervalo, Job, Modo, Tienda
 from klk_daemon.jobs.run import Trabajo
 from klk_daemon.simulator import Mundo
+from klk_daemon.warehouse.origen import Origen
 
 from . import answers
 from .bench import MIN_RATIO, NINGUNO, TIENDAS, Apuros, Banco, Corrida, banco
@@ -78,8 +79,14 @@ class SemillaFallida(AssertionError):
         self.invariante = getattr(violacion, "invariante", f"{type(violacion).__name__}")
 
 
-def simular(seed: int, escala: Escala = RAPIDA, *, legado: Path | None = None) -> Cuento:
+def simular(seed: int, escala: Escala = RAPIDA, origen: Origen | None = None, *, legado: Path | None = None) -> Cuento:
     """Lives a seed to its end, on a new database or on a copy of `legado`.
+
+    Args:
+        seed: everything random hangs on it.
+        escala: how much of a life.
+        origen: where the tables are to lie; a new file unless given.
+        legado: a database of the older pipeline, taken over.
 
     Raises:
         SemillaFallida: an invariant does not hold.
@@ -87,13 +94,13 @@ def simular(seed: int, escala: Escala = RAPIDA, *, legado: Path | None = None) -
     cuento = Cuento(seed, escala, legado)
     with tempfile.TemporaryDirectory(prefix=f"klk-sim-{seed}-") as carpeta:
         try:
-            asyncio.run(_vivir(cuento, Path(carpeta)))
+            asyncio.run(_vivir(cuento, Path(carpeta), origen))
         except Exception as e:
             raise SemillaFallida(cuento, e) from e
     return cuento
 
 
-async def _vivir(cuento: Cuento, carpeta: Path) -> None:
+async def _vivir(cuento: Cuento, carpeta: Path, origen: Origen | None) -> None:
     rng = Random(cuento.seed)
     lento, breve = timedelta(hours=rng.randint(2, 9)), timedelta(minutes=45)
     zona, dia = lugar(rng)
@@ -110,7 +117,9 @@ async def _vivir(cuento: Cuento, carpeta: Path) -> None:
         lista_desnuda=rng.random() < 0.2,
     )
     inicio = mundo.dia(dia)[0].astimezone(UTC) + timedelta(hours=rng.randint(1, 20))
-    async with banco(carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2)), legado=cuento.legado) as b:
+    async with banco(
+        carpeta, mundo, max_catchup_days=rng.choice((31, 31, 2)), legado=cuento.legado, origen=origen
+    ) as b:
         vida = _Vida(cuento, rng, b, Modelo(b, Verdad(mundo)), inicio)
         await vida.transcurrir()
         await vida.terminar()

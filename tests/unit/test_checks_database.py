@@ -11,8 +11,8 @@ import pytest
 
 from klk_daemon.checks.database import database
 from klk_daemon.checks.finding import Grado, Hallazgo
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 
 NOW = datetime(2025, 11, 17, 12, 0)  # noqa: DTZ001 - the stores' clock
 HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"

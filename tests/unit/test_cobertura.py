@@ -106,7 +106,8 @@ def test_the_newest_line_of_a_store_without_a_watermark(
     con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo, tipo: str
 ) -> None:
     """Also in a legacy file, where it is text, some of it unreadable."""
-    con.execute(f"ALTER TABLE ventas_raw ALTER fecha_hora_completa TYPE {tipo}")
+    con.execute("ALTER TABLE ventas_raw DROP COLUMN fecha_hora_completa")
+    con.execute(f"ALTER TABLE ventas_raw ADD COLUMN fecha_hora_completa {tipo}")
     for texto in ("2025-11-17T12:19:56", "2025-11-16T23:00:00", None):
         con.execute(
             "INSERT INTO ventas_raw (ubicacion_id, fecha_hora_completa)"

@@ -12,8 +12,8 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, ConfigError
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 
 INSERT = "INSERT INTO t SELECT COALESCE(max(n), 0) + 1 FROM t"
 

@@ -12,8 +12,8 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 
 HOLD = """
 import duckdb, sys

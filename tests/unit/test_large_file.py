@@ -13,9 +13,9 @@ import pytest
 from duckdb import DuckDBPyConnection
 from structlog.testing import capture_logs
 
-from klk_daemon.warehouse import origen
+from klk_daemon.warehouse import archivo
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.staging import changed
 
 HOLD = """
@@ -32,7 +32,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "klk.db"
     with duckdb.connect(path) as con:
         con.execute("CREATE TABLE t (n INTEGER, relleno VARCHAR)")
-    monkeypatch.setattr(origen, "LARGE_FILE", 0)
+    monkeypatch.setattr(archivo, "LARGE_FILE", 0)
     return path
 
 
@@ -78,7 +78,7 @@ def test_a_commit_stays_in_the_log_and_is_seen(large: Database, path: Path) -> N
 
 def test_a_long_log_is_written_into_the_file(large: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond its limit it is gone when the file is closed."""
-    monkeypatch.setattr(origen, "LONG_WAL", 1000)
+    monkeypatch.setattr(archivo, "LONG_WAL", 1000)
     insert(large, 1)
     assert log_of(path).exists()
     insert(large, 2, "x" * 2000)
@@ -102,12 +102,12 @@ def test_a_copy_put_in_its_place_does_not_get_the_others_log(
 ) -> None:
     """The log of the file that was there is put aside, loudly; the copy is as it was when it was made."""
     copy = shutil.copy2 if keep_times else shutil.copy
-    monkeypatch.setattr(origen, "LONG_WAL", 0)
+    monkeypatch.setattr(archivo, "LONG_WAL", 0)
     insert(large, 1)
     backup = path.with_name("backup")
     shutil.copy2(path, backup)
     insert(large, 2)
-    monkeypatch.setattr(origen, "LONG_WAL", 10**6)
+    monkeypatch.setattr(archivo, "LONG_WAL", 10**6)
     insert(large, 3)
     copy(backup, path)
     with capture_logs() as logged:

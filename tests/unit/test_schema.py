@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from klk_daemon.errors import BaseFallida, ConfigError
 from klk_daemon.warehouse import respaldo, schema, staging
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import CONFIG, Database
-from klk_daemon.warehouse.origen import Archivo
 
 AHORA = datetime(2025, 11, 17, 12, 35, 4)  # noqa: DTZ001 - a store's wall clock
 FIRST = schema.migrations()[:1]

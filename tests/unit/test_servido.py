@@ -14,8 +14,8 @@ from served import Reader, free_uri, require_extra
 
 from klk_daemon.errors import ConfigError
 from klk_daemon.warehouse import extensiones
+from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-from klk_daemon.warehouse.origen import Archivo
 from klk_daemon.warehouse.servido import Servido
 
 pytestmark = pytest.mark.extras

@@ -86,7 +86,7 @@ CREATE TABLE filas_rechazadas (
     motivo VARCHAR, fila JSON
 );
 
--- Counts commits; see warehouse/recibo.py. One row.
+-- Counts commits; see warehouse/recibo.py. One row; in a lake one more for each daemon.
 CREATE TABLE ultimo_commit (base_id VARCHAR, numero BIGINT);
 INSERT INTO ultimo_commit VALUES (CAST(uuid() AS VARCHAR), 0);
 

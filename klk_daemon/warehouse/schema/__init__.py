@@ -66,13 +66,16 @@ def ensure(con: DuckDBPyConnection, now: datetime, *, keep: bool = True) -> int:
         ConfigError: a database that a newer klk-daemon made.
         BaseFallida: the backup, or a step of the upgrade, failed.
     """
-    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
+    found = con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND database_name = current_database()"
+    ).fetchall()
+    tables = {name for (name,) in found}
     version = 0
     if VERSION in tables:
         version = aplicada(con)
-    elif found := sorted(SHARED_WITH_LEGACY & tables):
+    elif older := sorted(SHARED_WITH_LEGACY & tables):
         raise MigracionNecesaria(
-            f"the database holds {', '.join(found)} of an older pipeline",
+            f"the database holds {', '.join(older)} of an older pipeline",
             hint="nothing was changed; `klk-daemon db plan` says what would be, `klk-daemon db migrate` does it",
         )
     else:
