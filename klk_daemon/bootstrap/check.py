@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from klk_daemon.bootstrap.place import origen
+from klk_daemon.bootstrap.place import folder_of, origen
 from klk_daemon.checks import folders, host
 from klk_daemon.checks.finding import Grado, Hallazgo, fail, ok, told, unwatched
 from klk_daemon.daemon.instance import running_pid
@@ -86,11 +86,8 @@ async def examine(
         _klk(settings, clock),
         asyncio.to_thread(_old_cron),
     )
-    kept = {"logs": logs}
-    if not _remote(settings):
-        kept = {"database": Path(settings.database.path).parent, **kept}
-    elif "://" not in settings.database.data_path:
-        kept = {"database": Path(settings.database.data_path), **kept}
+    place = folder_of(settings)
+    kept = {"logs": logs} if place is None else {"database": place, "logs": logs}
     return [
         _configuration(loaded),
         *here,

@@ -19,6 +19,7 @@ from klk_daemon.alerts import silence
 from klk_daemon.alerts.rules import LOOKED_BACK, Callada, Disco, Hechos, Par, Tardia
 from klk_daemon.alerts.summary import Dia, Venta
 from klk_daemon.bootstrap.app import App
+from klk_daemon.bootstrap.place import folder_of
 from klk_daemon.checks.folders import DATABASE_FLOOR, FLOOR, nearest
 from klk_daemon.domain import Job, Tienda
 from klk_daemon.errors import CorridaError
@@ -148,7 +149,9 @@ async def dia(app: App, fecha: date, now: datetime, next_ventas: Callable[[datet
 
 def disks(app: App) -> tuple[Disco, ...]:
     """The disks of database, logs and state; each once."""
-    floors = {Path(app.settings.database.path).parent: DATABASE_FLOOR, Path(app.settings.logs.dir): FLOOR}
+    floors = {Path(app.settings.logs.dir): FLOOR}
+    if (place := folder_of(app.settings)) is not None:
+        floors = {place: DATABASE_FLOOR, **floors}
     found: dict[int, Disco] = {}
     for folder, floor in {**floors, app.state: FLOOR}.items():
         there = nearest(folder)

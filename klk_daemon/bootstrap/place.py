@@ -1,6 +1,7 @@
 """Where the tables lie, by the settings: a DuckDB file, or a DuckLake."""
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from klk_daemon.errors import ConfigError
+from klk_daemon.settings import Settings
 from klk_daemon.settings.mask import mask
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.origen import Origen
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 LAKE = "ducklake:"
 POSTGRES = "ducklake:postgres:"
-INSTALL = "pip install 'klk-daemon[lake]'"
+INSTALL = f"{sys.executable} -m pip install 'klk-daemon[lake]'"
 # What an object store's clients read everywhere, and DuckDB's names for it.
 S3 = {
     "KEY_ID": ("AWS_ACCESS_KEY_ID",),
@@ -73,6 +75,14 @@ def s3(env: Mapping[str, str]) -> dict[str, str]:
         secret["USE_SSL"] = str(parts.scheme != "http").lower()
         secret["URL_STYLE"] = "path"  # what stands in for Amazon has no host name a bucket
     return secret
+
+
+def folder_of(settings: Settings) -> Path | None:
+    """The folder on this machine that the database fills; None where its files lie elsewhere."""
+    database = settings.database
+    if not database.path.startswith(LAKE):
+        return Path(database.path).parent
+    return Path(database.data_path) if "://" not in database.data_path else None
 
 
 def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from klk_daemon.errors import ConfigError
@@ -35,8 +34,8 @@ def ask(app: "App", path: str, own: Callable[[], Awaitable[object]]) -> Any:
             return daemon.get(path)
         except OSError:
             pass  # it ends, and lets go of the file; or hangs, and is named as its holder
-    if not Path(app.settings.database.path).exists():
-        raise ConfigError(f"there is no database {app.settings.database.path} yet", hint="`klk-daemon trigger todo`")
+    if not app.database.exists():
+        raise ConfigError(f"there is no database {app.database.origen.name} yet", hint="`klk-daemon trigger todo`")
 
     async def read() -> object:
         return await own()

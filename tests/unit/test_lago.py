@@ -167,10 +167,10 @@ def test_what_is_no_lake_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         place.origen("ducklake:metadata.ducklake", "p")
     with pytest.raises(ConfigError, match="not understood by PostgreSQL"):
         place.origen("ducklake:postgres:dbname", "p")
-    with pytest.raises(ConfigError, match=r"is not installed — pip install 'klk-daemon\[lake\]'"):
+    with pytest.raises(ConfigError, match=r"is not installed — \S+ -m pip install 'klk-daemon\[lake\]'"):
         extensiones.path("no_such_extension", extra="lake")
     monkeypatch.setattr(duckdb, "__version__", "9.9.9")
-    with pytest.raises(ConfigError, match=r"installed for v1\.\S+, DuckDB is v9\.9\.9"):
+    with pytest.raises(ConfigError, match=r"is there for v1\.\S+, DuckDB is v9\.9\.9"):
         extensiones.path("ducklake", extra="lake")
 
 

@@ -17,27 +17,28 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     if not installed():
         if os.environ.get("KLK_TEST_FULL"):
             pytest.fail("Chromium is missing: apt-get install chromium")
         pytest.skip("Chromium is not installed: apt-get install chromium")
+    # Not longer than a module: Playwright's event loop runs in this thread, where no other can meanwhile.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def klk() -> Iterator[Simulador]:
     """A small KLK."""
     with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
         yield simulador
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that has run once; each test leaves it as it was."""
     with running(Instalacion(tmp_path_factory.mktemp("tablero"), klk.mundo, klk.url)) as daemon:
