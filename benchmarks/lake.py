@@ -23,9 +23,10 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.bootstrap import copia, cuidado, place
 from klk_daemon.domain import Tienda
+from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
-from klk_daemon.jobs.run import Entorno, Trabajo, correr
+from klk_daemon.jobs.run import Trabajo, correr
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.simulator import Mundo, Simulador

@@ -15,10 +15,11 @@ from klk_daemon.bootstrap.servir import place, require_same
 from klk_daemon.domain import Job, Rango, Tienda
 from klk_daemon.errors import ConfigError
 from klk_daemon.jobs.conciliacion import Conciliacion
+from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.pausas import Pausas
-from klk_daemon.jobs.run import Entorno, Trabajo
+from klk_daemon.jobs.run import Trabajo
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable

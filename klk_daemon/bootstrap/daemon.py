@@ -105,6 +105,9 @@ class _Daemon:
             last_runs = await self._last_runs()
         finally:
             opening.cancel()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # a transaction that was waited for has taken it for its own end
+            raise asyncio.CancelledError
         # A new installation has nothing to compare: conciliacion is due only from its first night on.
         last_runs.setdefault(Job.CONCILIACION, min(last_runs.values(), default=self._clock()))
         textfile.retire(self._app)

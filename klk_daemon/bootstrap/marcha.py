@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from klk_daemon.domain import Resultado, ResultadoTienda, Tienda
-from klk_daemon.jobs.run import Entorno, Trabajo, nothing
+from klk_daemon.jobs.entorno import Entorno
+from klk_daemon.jobs.run import Trabajo, nothing
 from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.web.dashboard.panel import Progreso
 

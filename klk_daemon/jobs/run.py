@@ -8,11 +8,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from duckdb import DuckDBPyConnection
@@ -20,15 +19,13 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.domain import Estado, Job, Modo, Resultado, ResultadoTienda, Tienda
 from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido, TiendaAjena
 from klk_daemon.jobs.apertura import recuperar, repartir
-from klk_daemon.jobs.locks import JobLocks
+from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import ejecuciones, schema
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.ejecuciones import Ejecucion
-from klk_daemon.warehouse.pendientes import Pendientes
-from klk_daemon.warehouse.recibo import Recibo
 from klk_daemon.windows import local
 
 if TYPE_CHECKING:
@@ -57,45 +54,6 @@ class Trabajo(Protocol[P]):
         Raises:
             CorridaError: it failed; what `sesion` has committed stays.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Entorno:
-    """What every run needs, built once by `bootstrap`.
-
-    Attributes:
-        database: the writer.
-        client: makes the client of one run.
-        recibo: notes what was committed, and tells what a database has lost.
-        pendientes: where ledger rows wait while the database cannot be written.
-        zona: the stores' time zone.
-        run_timeout_s: a run's deadline.
-        host: this machine's name, for the ledger.
-        version: this program's, for the ledger.
-        ubicaciones: the ids of all configured stores.
-        locks: the jobs' locks.
-    """
-
-    database: Database
-    client: Callable[[], "KlkClient"]
-    recibo: Recibo
-    pendientes: Pendientes
-    zona: ZoneInfo
-    run_timeout_s: float
-    host: str
-    version: str
-    ubicaciones: Collection[str]
-    locks: JobLocks
-
-    def reparar(self, con: DuckDBPyConnection, mine: Job | None, reloj: datetime, ids: Collection[str]) -> int:
-        """Ends what processes that died left `en_proceso`: of the caller's own job, and of those that do not run.
-
-        Where daemons share a database, of the stores `ids`, which the caller has taken; else of all that are ours.
-        """
-        jobs = [job for job in Job if job is mine or not self.locks.busy(job)]
-        if self.database.origen.reparto.compartido:
-            return ejecuciones.reparar(con, jobs, ids, "", reloj)
-        return ejecuciones.reparar(con, jobs, self.ubicaciones, self.host, reloj)
 
 
 def nothing(_: Any) -> None:
@@ -229,7 +187,8 @@ class _Corrida(Generic[P]):
         if not tiendas:
             return []
         async with klk as client:
-            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, espera_s)) for t in tiendas]
+            lugares = asyncio.Semaphore(self._entorno.a_la_vez)
+            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, lugares, espera_s)) for t in tiendas]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
             except asyncio.CancelledError:
@@ -248,7 +207,9 @@ class _Corrida(Generic[P]):
         log.error("error_interno", tienda=tienda.id, exc_info=outcome)
         return self._failed(tienda, Interrumpido(f"internal error: {outcome!r}", hint="a bug: please report it"))
 
-    async def _tienda(self, tienda: Tienda, plan: P, client: "KlkClient", espera_s: float) -> ResultadoTienda:
+    async def _tienda(
+        self, tienda: Tienda, plan: P, client: "KlkClient", lugares: asyncio.Semaphore, espera_s: float
+    ) -> ResultadoTienda:
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
             sesion = Sesion(
                 client=client,
@@ -262,7 +223,8 @@ class _Corrida(Generic[P]):
                 dry_run=self._dry_run,
             )
             try:
-                await self._trabajo.tienda(tienda, plan, sesion)
+                async with lugares:
+                    await self._trabajo.tienda(tienda, plan, sesion)
             except CorridaError as e:
                 return self._told(sesion.fallido(e))
             except asyncio.CancelledError as e:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from klk_daemon.domain import Job, Resultado, ResultadoTienda, Tienda
+from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.outcome import log
-from klk_daemon.jobs.run import Entorno, Trabajo, correr, nothing
+from klk_daemon.jobs.run import Trabajo, correr, nothing
 
 
 async def en_turno(

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -257,3 +259,13 @@ def test_read_only_folder(instalacion: Instalacion) -> None:
     instalacion.database.parent.mkdir(mode=0o500)
     salida = instalacion.trigger("inventario", code=1)
     assert {tipo for _, tipo in salida.estados.values()} == {"db_error"}
+
+
+@pytest.mark.parametrize("delay", [0.25, 0.4, 0.6])
+def test_sigterm_while_the_daemon_starts(usada: Instalacion, delay: float) -> None:
+    """However early it is told to end, it ends with 0, though another program holds the database."""
+    with held(usada.database, "writer", 60), usada.start("run") as process:
+        time.sleep(delay)
+        process.terminate()
+        assert process.wait(timeout=10) in {0, -signal.SIGTERM}  # before Python itself is up there is no handler
+    assert "Traceback" not in usada.err()

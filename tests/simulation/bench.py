@@ -16,9 +16,10 @@ import structlog
 
 from klk_daemon.domain import Intervalo, Job, Modo, Rango, ResultadoTienda, Tienda
 from klk_daemon.jobs.conciliacion import Conciliacion
+from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
-from klk_daemon.jobs.run import Entorno, Trabajo, correr
+from klk_daemon.jobs.run import Trabajo, correr
 from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.klk.client import ClientOptions, KlkClient
 from klk_daemon.simulator import Falla, Mundo, Registro, Simulador, TipoFalla

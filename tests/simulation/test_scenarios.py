@@ -1,5 +1,6 @@
 """Single stories, told to their end: outages, late and annulled invoices, suspicious stock, changing clocks."""
 
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ import pytest
 from duckdb import DuckDBPyConnection
 from structlog.testing import capture_logs
 
-from klk_daemon.domain import Intervalo, Job
+from klk_daemon.domain import Intervalo, Job, Tienda
+from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.run import Trabajo
+from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.simulator import Falla, TipoFalla
 from klk_daemon.warehouse import rechazos
 
 from . import answers
-from .bench import Apuros
+from .bench import TIENDAS, Apuros
 from .scenes import DOS, MEDIA_HORA, MEDIODIA, TARDE, correr, escena, igual
 from .truth import UN_DIA, medianoche
 from .world import Escala, simular
@@ -147,6 +150,29 @@ async def test_a_store_whose_commit_fails_has_told_nothing_of_its_products(
         assert [c.partes[t.id].error is None for t in DOS] == [False, True]
         assert not c.despues.existencias(DOS[0].id)
         assert {len(filas) for filas in c.despues.existencias(DOS[1].id).values()} == {40}
+
+
+async def test_so_many_stores_at_once_hold_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many stores no more than `a_la_vez` have answers in memory, and all have their turn."""
+    held: list[int] = [0]
+    most = [0]
+    original = Inventario.tienda
+
+    async def counted(self: Inventario, tienda: Tienda, plan: None, sesion: Sesion) -> None:
+        held[0] += 1
+        most[0] = max(most[0], held[0])
+        try:
+            await original(self, tienda, plan, sesion)
+        finally:
+            held[0] -= 1
+
+    monkeypatch.setattr(Inventario, "tienda", counted)
+    async with escena(tmp_path, tiendas=4) as (b, _m):
+        b.entorno = replace(b.entorno, a_la_vez=2)
+        c = await b.correr(b.inventario(), MEDIODIA, tiendas=TIENDAS[:4])
+        assert all(parte.error is None for parte in c.partes.values())
+        assert len(c.partes) == 4
+    assert most == [2]
 
 
 async def test_a_month_goes_by_in_seconds(tmp_path: Path) -> None:
