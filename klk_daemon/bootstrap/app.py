@@ -14,13 +14,10 @@ from klk_daemon import __version__, logs
 from klk_daemon.bootstrap.servir import place, require_same
 from klk_daemon.domain import Job, Rango, Tienda
 from klk_daemon.errors import ConfigError
-from klk_daemon.jobs.conciliacion import Conciliacion
 from klk_daemon.jobs.entorno import Entorno
-from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.locks import JobLocks
 from klk_daemon.jobs.pausas import Pausas
 from klk_daemon.jobs.run import Trabajo
-from klk_daemon.jobs.ventas import Ventas
 from klk_daemon.lean import lean_imports
 from klk_daemon.settings import Loaded, Settings, ensure_state_dir, require_runnable
 from klk_daemon.warehouse.connection import Database
@@ -107,9 +104,14 @@ class App:
         """
         min_ratio = self.settings.inventario.min_ratio
         overlap = timedelta(minutes=self.settings.ventas.overlap_min)
+        # A run of one job does without the others' code.
         if job is Job.INVENTARIO:
+            from klk_daemon.jobs.inventario import Inventario  # noqa: PLC0415
+
             return Inventario(min_ratio=0 if aceptar else min_ratio)
         if job is Job.CONCILIACION:
+            from klk_daemon.jobs.conciliacion import Conciliacion  # noqa: PLC0415
+
             return Conciliacion(
                 zona=self.zona,
                 days=self.settings.conciliacion.days,
@@ -117,6 +119,8 @@ class App:
                 overlap=overlap,
                 fechas=dias(rango.intervalo, self.zona) if rango else (),
             )
+        from klk_daemon.jobs.ventas import Ventas  # noqa: PLC0415
+
         return Ventas(
             zona=self.zona,
             overlap=overlap,

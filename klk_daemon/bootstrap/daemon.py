@@ -15,7 +15,7 @@ import structlog
 from duckdb import DuckDBPyConnection
 from prometheus_client import CollectorRegistry
 
-from klk_daemon import __version__, logs
+from klk_daemon import __version__, files, logs
 from klk_daemon.bootstrap import textfile
 from klk_daemon.bootstrap.alertas import Alertas
 from klk_daemon.bootstrap.app import App, Observer
@@ -31,7 +31,7 @@ from klk_daemon.domain import Job
 from klk_daemon.errors import ConfigError, CorridaError
 from klk_daemon.jobs.run import nothing
 from klk_daemon.metrics import Metrics
-from klk_daemon.warehouse import jsonl, queries, schema
+from klk_daemon.warehouse import queries, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.web import app as web
 from klk_daemon.web import server
@@ -261,7 +261,7 @@ class _Daemon:
             return None
         host, port, *_ = listening.getsockname()
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        jsonl.replace(self._app.state / HTTP_FILE, json.dumps({"url": url, "pid": os.getpid()}).encode())
+        files.replace(self._app.state / HTTP_FILE, json.dumps({"url": url, "pid": os.getpid()}).encode())
         log.info("http_iniciado", url=url)
         self._on_listen(url)
         return listening

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from klk_daemon import files
 from klk_daemon.errors import OcupadoError
-from klk_daemon.warehouse import jsonl
 
 PID_FILE = "klk-daemon.pid"
 # Where the daemon's server listens, for the commands that hand it their work.
@@ -61,5 +61,5 @@ def token(state: Path, name: str = TOKEN_FILE) -> str:
     """A token of a state directory, in the file `name`; made, with 256 bits, where there is none."""
     path = state / name
     if not path.exists():
-        jsonl.replace(path, secrets.token_urlsafe(32).encode())
+        files.replace(path, secrets.token_urlsafe(32).encode())
     return path.read_text(encoding="ascii").strip()

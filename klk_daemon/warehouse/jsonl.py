@@ -33,17 +33,6 @@ def read(data: bytes, what: TypeAdapter[T]) -> Iterator[T]:
             log.warning("linea_ilegible", linea=line[:200].decode("utf-8", "replace"))
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Other contents, whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.touch(mode=0o600)
-    with partial.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    partial.replace(path)
-
-
 def lock(path: Path) -> FileLock:
     """Held by whoever changes the file, in this process or another."""
     return FileLock(path.with_name(path.name + ".lock"), mode=0o600)

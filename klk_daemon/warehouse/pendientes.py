@@ -10,6 +10,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 from pydantic import TypeAdapter
 
+from klk_daemon import files
 from klk_daemon.warehouse import jsonl
 from klk_daemon.warehouse.ejecuciones import Ejecucion, guardar
 
@@ -55,7 +56,7 @@ class Pendientes:
             # Another process may have written and dropped them meanwhile.
             rest = data.removeprefix(self._written)
             if rest:
-                jsonl.replace(self._path, rest)
+                files.replace(self._path, rest)
             else:
                 self._path.unlink(missing_ok=True)
         self._written = b""

@@ -15,6 +15,7 @@ import structlog
 from duckdb import DuckDBPyConnection
 from pydantic import TypeAdapter
 
+from klk_daemon import files
 from klk_daemon.domain import Intervalo, Job
 from klk_daemon.warehouse import jsonl
 
@@ -113,7 +114,7 @@ class Recibo:
         """Drops notes that are too old to matter."""
         lines = self._data().splitlines()
         if len(lines) > 2 * KEPT:
-            jsonl.replace(self._path, b"\n".join(lines[-KEPT:]) + b"\n")
+            files.replace(self._path, b"\n".join(lines[-KEPT:]) + b"\n")
 
     def _data(self) -> bytes:
         return self._path.read_bytes() if self._path.exists() else b""
@@ -123,7 +124,7 @@ def escritor(folder: Path) -> str:
     """What tells a state directory's commits from those of other daemons; made once."""
     path = folder / WRITER
     if not path.exists():
-        jsonl.replace(path, uuid.uuid4().hex.encode())
+        files.replace(path, uuid.uuid4().hex.encode())
     return path.read_text(encoding="ascii")
 
 
