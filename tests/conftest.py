@@ -159,6 +159,11 @@ def lago_de(request: pytest.FixtureRequest) -> Origen:
     return postgres.lago(postgres.create(template=name), data)
 
 
+# What writes the tables is tried on a lake with every suite, the rest with `make test-lake`.
+ON_A_LAKE = {"test_conciliacion_tabla.py", "test_samples.py", "test_stock.py", "test_ventas_tabla.py"}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A lake takes ten times as long as a file: it gets the first of a test's parameters, and none of its examples."""
     seen: set[str] = set()
@@ -170,6 +175,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if test in seen or getattr(getattr(item, "function", None), "is_hypothesis_test", False):
             left.append(item)
+        elif item.path.name not in ON_A_LAKE:
+            item.add_marker(pytest.mark.lake)
         seen.add(test)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
