@@ -10,7 +10,10 @@ ARGS ?=
 # One more than there are processors: many tests wait for a process or a socket.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # The extensions of the extras exist for the locked DuckDB alone.
-DUCKDB2 := not extras and not soak and not mutants and not systemd
+DUCKDB2 := not extras and not lake and not soak and not mutants and not systemd
+# What has nothing to do with DuckDB.
+NO_DATABASE := tests/unit/settings tests/unit/simulator tests/unit/alerts tests/unit/test_benchmarks.py \
+               tests/e2e/browser tests/e2e/test_cli_service.py tests/e2e/test_prometheus.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-duckdb2 test-lake test-systemd soak mutants lint format bench bench-lake screenshots lock dlt duckdb1 clean
@@ -28,8 +31,7 @@ test: lint  ## linters, type check and the tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-duckdb2: $(VENV)-duckdb2/.done  ## the tests of the file on DuckDB 2, in an environment of its own
-	$(VENV)-duckdb2/bin/python -m pytest -n $(WORKERS) -m '$(DUCKDB2)' --ignore tests/unit/settings \
-	    --ignore tests/unit/simulator $(ARGS)
+	$(VENV)-duckdb2/bin/python -m pytest -n $(WORKERS) -m '$(DUCKDB2)' $(addprefix --ignore ,$(NO_DATABASE)) $(ARGS)
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)
