@@ -7,7 +7,6 @@ in between (contract, "What a run guarantees", 7). A place that lets others in b
 """
 
 import asyncio
-import contextvars
 import importlib.util
 import random
 import re
@@ -16,11 +15,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import structlog
@@ -29,6 +27,7 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
 from klk_daemon.warehouse.origen import Averia, Origen, first_line
 from klk_daemon.warehouse.recibo import apartar_wal
+from klk_daemon.warehouse.transaccion import Done, Work, transact
 
 log = structlog.get_logger()
 
@@ -58,40 +57,6 @@ CONFIG: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """What a transaction returned, how long it waited for the database, and how long it took (seconds)."""
-
-    value: T
-    espera_s: float
-    carga_s: float
-
-
-class _Work(Generic[T]):
-    """One transaction that waits for its turn."""
-
-    def __init__(
-        self,
-        run: Callable[[DuckDBPyConnection], T],
-        *,
-        keep: bool,
-        committed: Callable[[T], None] | None,
-        patience_s: float | None,
-    ) -> None:
-        # The caller's, so that what is logged in the thread names the run.
-        self._context = contextvars.copy_context()
-        self._run = run
-        self.keep = keep
-        self.committed = committed
-        self.patience_s = patience_s
-        self.future: Future[Done[T]] = Future()
-        self.queued = time.monotonic()
-
-    def run(self, connection: DuckDBPyConnection) -> T:
-        """Does it, in the transaction that is open."""
-        return self._context.run(self._run, connection)
-
-
 class Database:
     """The database and the thread that alone touches it: the writer lock of this process.
 
@@ -117,7 +82,7 @@ class Database:
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
-        self._waiting: deque[_Work[Any]] = deque()
+        self._waiting: deque[Work[Any]] = deque()
         self._guard = threading.Lock()
         self._draining = False
         self._stopping = threading.Event()
@@ -158,7 +123,7 @@ class Database:
             BaseOcupada: another process held the file beyond that.
             BaseFallida: it cannot be opened or written.
         """
-        work = _Work(run, keep=keep, committed=committed, patience_s=patience_s)
+        work = Work(run, keep=keep, committed=committed, patience_s=patience_s)
         with self._guard:
             self._waiting.append(work)
             if not self._draining:
@@ -202,7 +167,7 @@ class Database:
                 work.future.set_result(done)
         self._rest()
 
-    def _done(self, work: _Work[T]) -> Done[T]:
+    def _done(self, work: Work[T]) -> Done[T]:
         """Does it; again where a failure may pass: a transaction bears repetition."""
         attempt = 1
         while True:
@@ -218,19 +183,19 @@ class Database:
             self._stopping.wait(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
             attempt += 1
 
-    def _attempt(self, work: _Work[T]) -> Done[T]:
+    def _attempt(self, work: Work[T]) -> Done[T]:
         deadline = work.queued + self._patience(work)
         turno = self.origen.turno(deadline, self._stopping) if work.keep else nullcontext(_nothing)
         with turno as still_ours:
             connection = self._ready(work)
             began = time.monotonic()
-            value = _transact(connection, work, still_ours)
+            value = transact(connection, work, still_ours)
             return Done(value, began - work.queued, time.monotonic() - began)
 
-    def _patience(self, work: _Work[Any]) -> float:
+    def _patience(self, work: Work[Any]) -> float:
         return self._lock_timeout_s if work.patience_s is None else work.patience_s
 
-    def _ready(self, work: _Work[Any]) -> DuckDBPyConnection:
+    def _ready(self, work: Work[Any]) -> DuckDBPyConnection:
         """The open connection, with the limits in force."""
         limit = self._config["memory_limit"]
         if self._connection is None:
@@ -268,14 +233,14 @@ class Database:
                 log.warning("bd_sin_asentar", error=first_line(e))
         return connection
 
-    def _next(self) -> _Work[Any] | None:
+    def _next(self) -> Work[Any] | None:
         with self._guard:
             if self._waiting:
                 return self._waiting.popleft()
             self._draining = False
             return None
 
-    def _open(self, work: _Work[Any]) -> DuckDBPyConnection:
+    def _open(self, work: Work[Any]) -> DuckDBPyConnection:
         """Opens it; while another process holds the file, tries for as long as `work` may wait, once at least."""
         patience_s = self._patience(work)
         while True:
@@ -322,25 +287,6 @@ class Database:
 
     def _failure(self, averia: Averia) -> BaseFallida:
         return BaseFallida(f"the database {self.origen.name}: {averia.mensaje}", hint=averia.remedio)
-
-
-def _transact(connection: DuckDBPyConnection, work: _Work[T], still_ours: Callable[[], None]) -> T:
-    connection.execute("BEGIN")
-    try:
-        value = work.run(connection)
-        if work.keep:
-            still_ours()
-    except duckdb.Error:
-        with suppress(duckdb.Error):  # the first failure is the one to tell of
-            connection.execute("ROLLBACK")
-        raise
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT" if work.keep else "ROLLBACK")
-    if work.keep and work.committed is not None:
-        work.committed(value)
-    return value
 
 
 def _nothing() -> None:

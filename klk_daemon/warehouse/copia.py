@@ -16,8 +16,9 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, ConfigError
 from klk_daemon.warehouse import schema
-from klk_daemon.warehouse.connection import Database, Done
+from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.staging import column_types, scalar
+from klk_daemon.warehouse.transaccion import Done
 
 FUENTE = "fuente"
 NOTES = "copia_en_curso"

@@ -18,8 +18,9 @@ from klk_daemon.domain import Ventana
 from klk_daemon.klk import wire
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.klk.client import KlkClient
-from klk_daemon.warehouse.connection import Database, Done
+from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.origen import Origen
+from klk_daemon.warehouse.transaccion import Done
 
 if TYPE_CHECKING:
     from klk_daemon.warehouse.lago import Lago
