@@ -153,10 +153,13 @@ def _en_orden(sqls: Mapping[str, str]) -> list[str]:
 
 
 def _vista(con: DuckDBPyConnection, nombre: str, sql: str) -> Vista:
-    try:
-        return Vista(nombre, sql, columnas(con, nombre), frozenset(con.get_table_names(f"SELECT * FROM {nombre}")))
-    except duckdb.Error as e:
-        return Vista(nombre, sql, (), frozenset(), str(e).splitlines()[0])
+    # Aside: on DuckDB 2 a statement that fails ends its transaction, and a view may be broken.
+    with con.cursor() as aside:
+        try:
+            tablas = frozenset(aside.get_table_names(f"SELECT * FROM {nombre}"))
+            return Vista(nombre, sql, columnas(aside, nombre), tablas)
+        except duckdb.Error as e:
+            return Vista(nombre, sql, (), frozenset(), str(e).splitlines()[0])
 
 
 def columnas(con: DuckDBPyConnection, nombre: str) -> tuple[str, ...]:
