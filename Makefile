@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 ARGS ?=
-# One more than there are processors: many tests wait for a process or a socket.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two more than there are processors: many tests wait for a process or a socket.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # The extensions of the extras exist for the locked DuckDB alone.
 DUCKDB2 := not extras and not lake and not soak and not mutants and not systemd
 # What has nothing to do with DuckDB.
