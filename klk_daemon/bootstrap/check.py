@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from klk_daemon.bootstrap.place import folder_of, origen
+from klk_daemon.bootstrap.place import LAKE, folder_of, origen
 from klk_daemon.checks import folders, host
 from klk_daemon.checks.finding import Grado, Hallazgo, fail, ok, told, unwatched
 from klk_daemon.daemon.instance import running_pid
@@ -140,7 +140,7 @@ def _wrong(error: ConfigError) -> Hallazgo:
 
 
 def _remote(settings: Settings) -> bool:
-    return settings.database.path.startswith("ducklake:")
+    return settings.database.path.startswith(LAKE)
 
 
 async def _database(settings: Settings, state: Path, pid: int | None, clock: Callable[[], datetime]) -> list[Hallazgo]:

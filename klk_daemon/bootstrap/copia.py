@@ -1,7 +1,6 @@
 """`db copy`: the two places, and the source attached to the target's connection for reading."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from klk_daemon.bootstrap.place import origen
 from klk_daemon.errors import BaseFallida, BaseOcupada, ConfigError
 from klk_daemon.warehouse import copia
 from klk_daemon.warehouse.archivo import Archivo
-from klk_daemon.warehouse.connection import HOLDER, Database
+from klk_daemon.warehouse.connection import HOLDER, Database, use_all_processors
 from klk_daemon.warehouse.copia import FUENTE, Copia
 from klk_daemon.warehouse.origen import Origen
 from klk_daemon.warehouse.staging import scalar
@@ -84,7 +83,7 @@ def _attaching(source: Origen) -> Callable[[DuckDBPyConnection], None]:
         source.attach(con, FUENTE, f"SNAPSHOT_VERSION {version[0]}")
 
     def attach(con: DuckDBPyConnection) -> None:
-        con.execute(f"SET threads = {os.cpu_count() or 1}")  # a run does with one; this reads whole tables
+        use_all_processors(con)
         try:
             if isinstance(source, Archivo):
                 con.execute(f"ATTACH '{str(source.file).replace(chr(39), chr(39) * 2)}' AS {FUENTE} (READ_ONLY)")

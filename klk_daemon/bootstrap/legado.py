@@ -1,6 +1,5 @@
 """`db plan`: the database of an older pipeline, examined beside its readers."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,12 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from klk_daemon.bootstrap.place import LAKE
 from klk_daemon.errors import ConfigError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse import schema
 from klk_daemon.warehouse.archivo import Archivo
-from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.connection import Database, use_all_processors
 from klk_daemon.warehouse.legado import duplicados, hallazgos, plan
 from klk_daemon.warehouse.legado.duplicados import Mes
 from klk_daemon.warehouse.legado.hallazgos import Hallazgos
@@ -61,7 +61,7 @@ def archivo(settings: Settings) -> Path:
     Raises:
         ConfigError: the database is no file.
     """
-    if settings.database.path.startswith("ducklake:"):
+    if settings.database.path.startswith(LAKE):
         raise ConfigError("database.path is no file: only a file of the older pipeline can be migrated")
     return Path(settings.database.path)
 
@@ -86,7 +86,7 @@ async def examinar(settings: Settings, *, contar: bool = True) -> Examen:
     )
 
     def mirar(con: DuckDBPyConnection) -> tuple[Hallazgos, list[Mes]]:
-        con.execute(f"SET threads = {os.cpu_count() or 1}")
+        use_all_processors(con)
         hallado = hallazgos.leer(con)
         tabla = hallado.tablas.get(plan.VENTAS)
         legible = tabla is not None and set(plan.MINIMO[plan.VENTAS]) <= tabla.columnas.keys()

@@ -1,6 +1,5 @@
 """`db migrate`: the database of an older pipeline, taken over."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from klk_daemon.bootstrap.legado import Examen, mib
 from klk_daemon.errors import BaseFallida, Interrumpido, KlkError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse.archivo import Archivo
-from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.connection import Database, use_all_processors
 from klk_daemon.warehouse.legado import duplicados, pasos
 from klk_daemon.warehouse.legado.pasos import Migracion
 
@@ -78,7 +77,7 @@ class Freno:
         self._con = con
         try:
             self.mirar()
-            con.execute(f"SET threads = {os.cpu_count() or 1}")  # a run does with one; this reads whole tables
+            use_all_processors(con)
             return run(con)
         except duckdb.InterruptException as e:
             raise Interrumpido("interrupted") from e

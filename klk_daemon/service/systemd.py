@@ -111,11 +111,6 @@ def is_active(shown: Mapping[str, str]) -> bool:
     return shown.get("ActiveState") in {"active", "reloading"}
 
 
-def is_installed(shown: Mapping[str, str]) -> bool:
-    """Whether the manager has a unit file of ours."""
-    return shown.get("LoadState") not in {"not-found", None}
-
-
 def _user() -> str:
     """Not what $USER says, which may be another's behind su."""
     return pwd.getpwuid(os.geteuid()).pw_name

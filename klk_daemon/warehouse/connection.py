@@ -8,6 +8,7 @@ in between (contract, "What a run guarantees", 7). A place that lets others in b
 
 import asyncio
 import importlib.util
+import os
 import random
 import re
 import sys
@@ -287,6 +288,11 @@ class Database:
 
     def _failure(self, averia: Averia) -> BaseFallida:
         return BaseFallida(f"the database {self.origen.name}: {averia.mensaje}", hint=averia.remedio)
+
+
+def use_all_processors(con: DuckDBPyConnection) -> None:
+    """For what reads whole tables; a run does with one thread (CONFIG)."""
+    con.execute(f"SET threads = {os.cpu_count() or 1}")
 
 
 def _nothing() -> None:

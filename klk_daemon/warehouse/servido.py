@@ -1,6 +1,5 @@
 """A file that is kept open and served to readers in other processes over DuckDB's remote protocol, quack."""
 
-import os
 import socket
 from dataclasses import dataclass, field
 from threading import Event
@@ -11,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.warehouse import extensiones, lectores
 from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.connection import use_all_processors
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class Servido(Archivo):
             log.error("base_no_servida", uri=self.uri, error="another program listens there")
             return
         # Readers' queries are large, and run here.
-        con.execute(f"SET threads = {os.cpu_count() or 1}")
+        use_all_processors(con)
         try:
             extensiones.load(con, *EXTENSIONS, extra=EXTRA)
             lectores.limit(con)
