@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.domain import Conteo, Intervalo, Job, Lote, Modo, Tienda, Ventana
+from klk_daemon.domain import Conteo, Intervalo, Job, Modo, Tienda, Ventana
 from klk_daemon.errors import SnapshotSospechoso
+from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
-from klk_daemon.klk import convert
 from klk_daemon.warehouse import certificados, cobertura, conciliacion
 from klk_daemon.windows import dia, local, ventanas
 
@@ -38,6 +38,7 @@ class Conciliacion:
     overlap: timedelta
     fechas: Sequence[date] = ()
     job: Job = Job.CONCILIACION
+    a_la_vez: int = 2  # whole days, at night
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Sequence[date]:
         """The days, oldest first."""
@@ -70,20 +71,25 @@ class Conciliacion:
 
     async def _dia(self, tienda: Tienda, fecha: date, sesion: Sesion, *, ultima: bool) -> None:
         (ventana,) = ventanas(dia(fecha, self.zona), self.zona)
+        await self._igualar(tienda, ventana, sesion)
+        await self._certificar(tienda, ventana, sesion, ultima=ultima)
+
+    async def _igualar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion) -> None:
+        fecha = ventana.fecha
         pedida = sesion.reloj
-        lote = await _leer(tienda, ventana, sesion)
+        lineas, rechazos = await leer(tienda, ventana, sesion)
         extraida = sesion.reloj
         conteo = Conteo()
         tardanza = conciliacion.Tardanza()
 
-        def igualar(con: DuckDBPyConnection) -> Conteo:
+        def load(con: DuckDBPyConnection) -> Conteo:
             nonlocal conteo, tardanza
             conteo = conciliacion.igualar(
                 con,
                 tienda,
                 fecha,
-                lote.filas,
-                lote.rechazos,
+                lineas,
+                rechazos,
                 min_ratio=self.min_ratio,
                 run_id=sesion.libro.run_id,
                 pedida=pedida,
@@ -96,20 +102,21 @@ class Conciliacion:
             tardanza = conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id)
             return conteo
 
-        await sesion.cargar(igualar, lote.rechazos, leido=ventana.intervalo, ultima=False)
+        await sesion.cargar(load, rechazos, leido=ventana.intervalo, ultima=False)
         self._informar(tardanza, fecha, conteo)
-        segunda = await _leer(tienda, ventana, sesion)
 
-        def certificar(con: DuckDBPyConnection) -> Conteo:
+    async def _certificar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion, *, ultima: bool) -> None:
+        fecha = ventana.fecha
+        lineas, rechazos = await leer(tienda, ventana, sesion)
+
+        def load(con: DuckDBPyConnection) -> Conteo:
             # A row that could not be read is in KLK's day, and not in ours.
-            igual = not segunda.rechazos and certificados.certificar(
-                con, tienda, fecha, segunda.filas, now=sesion.reloj
-            )
+            igual = not rechazos and certificados.certificar(con, tienda, fecha, lineas, now=sesion.reloj)
             if not igual:
-                log.warning("dia_no_certificado", fecha=str(fecha), rechazadas=len(segunda.rechazos))
+                log.warning("dia_no_certificado", fecha=str(fecha), rechazadas=len(rechazos))
             return Conteo()
 
-        await sesion.cargar(certificar, (), ultima=ultima)
+        await sesion.cargar(load, (), ultima=ultima)
 
     def _informar(self, tardanza: conciliacion.Tardanza, fecha: date, conteo: Conteo) -> None:
         log.info(
@@ -131,8 +138,3 @@ class Conciliacion:
                 overlap_min=int(self.overlap.total_seconds() // 60),
                 remedio=f"raise ventas.overlap_min beyond {tardanza.maxima_min:.0f}",
             )
-
-
-async def _leer(tienda: Tienda, ventana: Ventana, sesion: Sesion) -> Lote:
-    with sesion.extraccion():
-        return convert.ventas(ventana, await sesion.client.ventas(tienda.sucursal, ventana))

@@ -34,7 +34,6 @@ class Entorno:
         version: this program's, for the ledger.
         ubicaciones: the ids of all configured stores.
         locks: the jobs' locks.
-        a_la_vez: how many stores are worked on at once: each holds its answers in memory until they are loaded.
     """
 
     database: Database
@@ -47,7 +46,6 @@ class Entorno:
     version: str
     ubicaciones: Collection[str]
     locks: JobLocks
-    a_la_vez: int = 12
 
     def reparar(self, con: DuckDBPyConnection, mine: Job | None, reloj: datetime, ids: Collection[str]) -> int:
         """Ends what processes that died left `en_proceso`: of the caller's own job, and of those that do not run.

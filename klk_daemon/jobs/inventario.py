@@ -1,18 +1,19 @@
 """`inventario`: each store's stock becomes KLK's snapshot of its warehouses, all of them together."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.domain import Job, Lote, Modo, Tienda
+from klk_daemon.domain import Job, Lote, Modo, Rechazo, Tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.klk import convert
 from klk_daemon.warehouse import stock
 from klk_daemon.warehouse.productos import Catalogo
+from klk_daemon.warehouse.stock import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Inventario:
     min_ratio: float
     catalogo: Catalogo = field(default_factory=Catalogo)
     job: Job = Job.INVENTARIO
+    a_la_vez: int = 12
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> None:
         """Nothing: a snapshot depends on no history."""
@@ -43,9 +45,7 @@ class Inventario:
             CorridaError: one warehouse failed, or its snapshot is suspicious: none is written.
         """
         del plan
-        with sesion.extraccion():
-            lotes = await _todos(tienda, sesion)
-        snapshot = stock.preparar({almacen: lote.filas for almacen, lote in lotes.items()})
+        snapshot, rechazos = await _leer(tienda, sesion)
         await sesion.cargar(
             partial(
                 stock.cargar,
@@ -55,11 +55,19 @@ class Inventario:
                 min_ratio=self.min_ratio,
                 now=sesion.reloj,
             ),
-            [rechazo for lote in lotes.values() for rechazo in lote.rechazos],
+            rechazos,
             ultima=True,
         )
         if not sesion.dry_run:
             self.catalogo.anotar(snapshot.fichas)
+
+
+async def _leer(tienda: Tienda, sesion: Sesion) -> tuple[Snapshot, Sequence[Rechazo]]:
+    """What can be loaded, ready for the database, and what cannot; of the answers nothing else is left."""
+    with sesion.extraccion():
+        lotes = await _todos(tienda, sesion)
+    snapshot = stock.preparar({almacen: lote.filas for almacen, lote in lotes.items()})
+    return snapshot, [rechazo for lote in lotes.values() for rechazo in lote.rechazos]
 
 
 async def _todos(tienda: Tienda, sesion: Sesion) -> dict[str, Lote]:

@@ -42,6 +42,10 @@ class Trabajo(Protocol[P]):
     def job(self) -> Job:
         """Its name."""
 
+    @property
+    def a_la_vez(self) -> int:
+        """How many stores are worked on at once: each holds its answers in memory until they are loaded."""
+
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> P:
         """What to do for a store; runs in the transaction that opens the run. `now` in UTC."""
 
@@ -187,7 +191,7 @@ class _Corrida(Generic[P]):
         if not tiendas:
             return []
         async with klk as client:
-            lugares = asyncio.Semaphore(self._entorno.a_la_vez)
+            lugares = asyncio.Semaphore(self._trabajo.a_la_vez)
             tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, lugares, espera_s)) for t in tiendas]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Intervalo, Job, Modo, Rango, Tienda, Ventana
+from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
-from klk_daemon.klk import convert
 from klk_daemon.warehouse import cobertura, ventas
 from klk_daemon.windows import UN_DIA, Plan, dias, planificar, ventanas
 
@@ -33,6 +33,7 @@ class Ventas:
     max_catchup_days: int
     rango: Rango | None = None
     job: Job = Job.VENTAS
+    a_la_vez: int = 12
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
         """The intervals to read for a store, the newest first."""
@@ -79,13 +80,11 @@ class Ventas:
             await self._leer(tienda, ventana, plan, sesion, ultima=n == len(pasos))
 
     async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion, *, ultima: bool) -> None:
-        with sesion.extraccion():
-            respuesta = await sesion.client.ventas(tienda.sucursal, ventana)
-        lote = convert.ventas(ventana, respuesta)
+        lineas, rechazos = await leer(tienda, ventana, sesion)
         extraida = sesion.reloj
 
         def load(con: DuckDBPyConnection) -> Conteo:
-            conteo = ventas.cargar(con, tienda, lote.filas, extraida=extraida, now=sesion.reloj)
+            conteo = ventas.cargar(con, tienda, lineas, extraida=extraida, now=sesion.reloj)
             cobertura.registrar(
                 con,
                 tienda.id,
@@ -97,7 +96,7 @@ class Ventas:
             )
             return conteo
 
-        await sesion.cargar(load, lote.rechazos, leido=ventana.intervalo, ultima=ultima)
+        await sesion.cargar(load, rechazos, leido=ventana.intervalo, ultima=ultima)
 
 
 def _avisar(tienda: Tienda, omitido: Intervalo, zona: ZoneInfo, max_catchup_days: int) -> None:

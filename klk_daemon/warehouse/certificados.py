@@ -3,39 +3,37 @@
 A certificate that no longer holds keeps its row, with the moment in `reabierto`; the next one is a row of its own.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import ventas
 from klk_daemon.warehouse.staging import count, scalar
+from klk_daemon.warehouse.ventas import Lineas
 
 
-def certificar(
-    con: DuckDBPyConnection, tienda: Tienda, fecha: date, filas: Sequence[Mapping[str, Any]], *, now: datetime
-) -> bool:
-    """Certifies a day if the table holds exactly `filas` for it; in the caller's transaction.
+def certificar(con: DuckDBPyConnection, tienda: Tienda, fecha: date, lineas: Lineas, *, now: datetime) -> bool:
+    """Certifies a day if the table holds exactly `lineas` for it; in the caller's transaction.
 
     Args:
         con: an open transaction.
         tienda: the store.
         fecha: the day.
-        filas: what KLK answered when asked again, converted.
+        lineas: what KLK answered when asked again.
         now: naive local time.
 
     Returns:
         Whether it does; where not, KLK changed between the two answers, and the day stays open.
     """
-    with ventas.comparar(con, tienda, filas, fecha):
+    with ventas.comparar(con, tienda, lineas, fecha):
         held = int(
             scalar(con, "SELECT count(*) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?", [tienda.id, str(fecha)])
         )
-        if count(con, "cambios") or held != len(filas):
+        if count(con, "cambios") or held != lineas.numero:
             return False
         vigente = scalar(
             con,

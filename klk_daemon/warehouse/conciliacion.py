@@ -1,6 +1,6 @@
 """A store's past day made equal to KLK's (contract, "What a run guarantees", 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from klk_daemon.domain import Conteo, Rechazo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.warehouse import certificados, ventas
 from klk_daemon.warehouse.staging import changed, pack, scalar, stage
+from klk_daemon.warehouse.ventas import Lineas
 
 log = structlog.get_logger()
 LINEAS = 2**31  # what the column holds
@@ -22,7 +23,7 @@ def igualar(
     con: DuckDBPyConnection,
     tienda: Tienda,
     fecha: date,
-    filas: Sequence[Mapping[str, Any]],
+    lineas: Lineas,
     rechazos: Sequence[Rechazo],
     *,
     min_ratio: float,
@@ -37,7 +38,7 @@ def igualar(
         con: an open transaction.
         tienda: the store.
         fecha: the day.
-        filas: all lines that KLK has for it, converted, each key once.
+        lineas: all that KLK has for it.
         rechazos: rows that could not be read: a line that one of them may be is not taken for annulled.
         min_ratio: a day with fewer lines than this share of those held is refused.
         run_id: for `ventas_correcciones`.
@@ -56,12 +57,12 @@ def igualar(
             [tienda.id, str(fecha)],
         )
     )
-    if len(filas) < held * min_ratio:
+    if lineas.numero < held * min_ratio:
         raise SnapshotSospechoso(
-            f"{tienda.id} {fecha}: KLK lists {len(filas)} lines, {held} are held",
+            f"{tienda.id} {fecha}: KLK lists {lineas.numero} lines, {held} are held",
             hint="the day is left as it is; the next conciliacion tries again",
         )
-    with ventas.comparar(con, tienda, filas, fecha) as comparacion:
+    with ventas.comparar(con, tienda, lineas, fecha) as comparacion:
         _anotar_cambios(con, tienda, comparacion, run_id, now)
         eliminados = _eliminar(con, tienda, fecha, rechazos, comparacion, run_id=run_id, pedida=pedida, now=now)
         conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)

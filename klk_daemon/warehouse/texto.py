@@ -4,10 +4,9 @@ They are written as the older pipeline did (legacy-db.md, "Where a value comes f
 `1` is `1.0`, and what a new installation would round away is no difference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from klk_daemon.warehouse.schema import iniciales
 
@@ -24,15 +23,6 @@ def textuales(tabla: str, tipos: Mapping[str, str]) -> dict[str, str]:
     """
     nuevos = iniciales()[tabla]
     return {c: nuevos[c] for c, tipo in tipos.items() if tipo == TEXTO and nuevos.get(c, TEXTO) != TEXTO}
-
-
-def escribir(filas: Sequence[Mapping[str, Any]], columnas: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    """The rows with the numbers of these columns as plain decimals; what is no float is right as it is."""
-    if not columnas:
-        return filas
-    return [
-        {**fila, **{c: decimal(valor) for c in columnas if isinstance(valor := fila.get(c), float)}} for fila in filas
-    ]
 
 
 def decimal(numero: float) -> str:

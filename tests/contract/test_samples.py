@@ -33,7 +33,9 @@ async def test_the_sale_line(database: Database, periferico: Tienda, zona: Any) 
     (ventana,) = ventanas(Intervalo(dia(date(2025, 11, 17), zona).desde, dia(date(2025, 11, 17), zona).hasta), zona)
     respuesta = parse((SAMPLES / "ventas.json").read_bytes(), wire.VENTAS, "x")
     lote = convert.ventas(ventana, respuesta)
-    await database.transaction(lambda con: ventas.cargar(con, periferico, lote.filas, extraida=AHORA, now=AHORA))
+    await database.transaction(
+        lambda con: ventas.cargar(con, periferico, ventas.preparar(lote.filas), extraida=AHORA, now=AHORA)
+    )
     d, cero = Decimal, Decimal(0)
     assert await una_fila(database, "SELECT * FROM ventas_raw") == {
         "numero_factura": "C10-01-00008064",

@@ -23,7 +23,7 @@ def _sin(real: Any, beginning: str) -> Any:
     return changed
 
 
-def _todo(_tipos: Any, _textuales: Any) -> str:
+def _todo(_tipos: Any) -> str:
     """Every line that was read counts as changed."""
     return "SELECT * FROM lote"
 

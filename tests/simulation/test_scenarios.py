@@ -168,8 +168,7 @@ async def test_so_many_stores_at_once_hold_their_answers(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Inventario, "tienda", counted)
     async with escena(tmp_path, tiendas=4) as (b, _m):
-        b.entorno = replace(b.entorno, a_la_vez=2)
-        c = await b.correr(b.inventario(), MEDIODIA, tiendas=TIENDAS[:4])
+        c = await b.correr(replace(b.inventario(), a_la_vez=2), MEDIODIA, tiendas=TIENDAS[:4])
         assert all(parte.error is None for parte in c.partes.values())
         assert len(c.partes) == 4
     assert most == [2]

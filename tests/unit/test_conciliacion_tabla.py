@@ -25,7 +25,7 @@ def leidas(*filas: Any) -> Any:
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, now: datetime = T0) -> None:
     """What `ventas` has loaded."""
-    ventas.cargar(con, tienda, leidas(*filas).filas, extraida=now, now=now)
+    ventas.cargar(con, tienda, ventas.preparar(leidas(*filas).filas), extraida=now, now=now)
 
 
 def igualar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, extraida: datetime = T1) -> Conteo:
@@ -35,7 +35,7 @@ def igualar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, extraida: date
         con,
         tienda,
         DIA,
-        lote.filas,
+        ventas.preparar(lote.filas),
         lote.rechazos,
         min_ratio=0.5,
         run_id="r1",
@@ -85,12 +85,12 @@ def test_an_equal_day_is_certified_and_a_change_reopens_it(con: DuckDBPyConnecti
     filas = (linea(), linea(linea=2))
     cargar(con, periferico, *filas)
     for _ in range(2):
-        assert certificados.certificar(con, periferico, DIA, leidas(*filas).filas, now=T1)
+        assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(*filas).filas), now=T1)
     ((uno,)) = certificados.leer(con)
     assert (uno.lineas, uno.facturas, float(uno.venta_total), uno.reabierto) == (2, 1, 1.948276, None)
     cargar(con, periferico, linea(linea=3), now=T1)
     assert certificados.leer(con)[0].reabierto == T1
-    assert not certificados.certificar(con, periferico, DIA, leidas(*filas).filas, now=T1)
+    assert not certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(*filas).filas), now=T1)
 
 
 def test_an_unreadable_line_is_not_taken_for_annulled(con: DuckDBPyConnection, periferico: Tienda) -> None:

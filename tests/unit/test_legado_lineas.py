@@ -37,14 +37,23 @@ def leidas(*filas: Any) -> Any:
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, now: datetime = T0) -> Conteo:
     """What `ventas` does."""
-    return ventas.cargar(con, tienda, leidas(*filas).filas, extraida=now, now=now)
+    return ventas.cargar(con, tienda, ventas.preparar(leidas(*filas).filas), extraida=now, now=now)
 
 
 def igualar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any) -> Conteo:
     """What `conciliacion` does."""
     lote = leidas(*filas)
     return conciliacion.igualar(
-        con, tienda, DIA, lote.filas, lote.rechazos, min_ratio=0.5, run_id="r", pedida=T1, extraida=T1, now=T1
+        con,
+        tienda,
+        DIA,
+        ventas.preparar(lote.filas),
+        lote.rechazos,
+        min_ratio=0.5,
+        run_id="r",
+        pedida=T1,
+        extraida=T1,
+        now=T1,
     )
 
 
@@ -111,7 +120,7 @@ def test_another_text_of_the_same_value_is_no_change(
     assert cargar(con, periferico, linea(), now=T1) == Conteo(extraidos=1, sin_cambio=1)
     assert igualar(con, periferico, linea()) == Conteo(extraidos=1, sin_cambio=1)
     assert con.execute("SELECT * FROM ventas_raw").fetchall() == antes
-    assert certificados.certificar(con, periferico, DIA, leidas(linea()).filas, now=T1)
+    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
 
 
 @pytest.mark.parametrize(
@@ -163,16 +172,16 @@ def test_conciliacion_of_a_day_with_copies(con: DuckDBPyConnection, periferico: 
         " ORDER BY 1"
     ).fetchall()
     assert recorded == [(1, "eliminada", True, True, 2), (2, "eliminada", True, False, 3)]
-    assert certificados.certificar(con, periferico, DIA, leidas(linea()).filas, now=T1)
+    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
     assert con.execute("SELECT count(*) FROM ventas_raw WHERE ubicacion_id = 'tienda_08'").fetchone() == (3,)
 
 
 def test_a_day_with_copies_is_not_certified(con: DuckDBPyConnection, periferico: Tienda) -> None:
     """Equal means each line once; a copy that turns up in a certified day reopens it."""
     cargar(con, periferico, linea())
-    assert certificados.certificar(con, periferico, DIA, leidas(linea()).filas, now=T1)
+    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
     otra_vez(con)
-    assert not certificados.certificar(con, periferico, DIA, leidas(linea()).filas, now=T1)
+    assert not certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
     assert cargar(con, periferico, linea(), now=T1).eliminados == 1
     assert certificados.leer(con)[0].reabierto == T1
 

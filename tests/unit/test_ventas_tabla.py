@@ -27,7 +27,7 @@ def convertidas(*filas: dict[str, Any]) -> list[Any]:
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: dict[str, Any], now: datetime = T0) -> Conteo:
     """Loads lines at a time."""
-    return ventas.cargar(con, tienda, convertidas(*filas), extraida=now, now=now)
+    return ventas.cargar(con, tienda, ventas.preparar(convertidas(*filas)), extraida=now, now=now)
 
 
 def todo(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -38,7 +38,9 @@ def todo(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_new_lines_are_inserted(con: DuckDBPyConnection, periferico: Tienda) -> None:
     """With the stamps of when they were asked for and written."""
     extraida = T0 - timedelta(seconds=5)
-    conteo = ventas.cargar(con, periferico, convertidas(linea(), linea(linea=2)), extraida=extraida, now=T0)
+    conteo = ventas.cargar(
+        con, periferico, ventas.preparar(convertidas(linea(), linea(linea=2))), extraida=extraida, now=T0
+    )
     assert conteo == Conteo(extraidos=2, insertados=2)
     sellos = "fecha_extraccion, fecha_transformacion, fecha_carga, fecha_actualizacion"
     assert con.execute(f"SELECT DISTINCT {sellos} FROM lineas").fetchall() == [(extraida, T0, T0, T0)]
