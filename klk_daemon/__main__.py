@@ -7,8 +7,9 @@ import signal
 # Before anything else is loaded: an exception out of the middle of an import is a traceback at best.
 signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # as klk_daemon.interrupt.INTERRUPTED
 
-# Imports and rows make 100,000 objects that stay: to look for cycles after every 700 of them costs a command 45 ms.
-gc.set_threshold(100_000)
+# Imports and rows make half a million objects: to look for cycles after every 700 of them costs a command 70 ms. The
+# daemon, which lives on, does look (daemon/lifecycle.py).
+gc.set_threshold(1_000_000)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ import structlog
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
-from klk_daemon.warehouse.origen import Averia, Origen, first_line
+from klk_daemon.warehouse.origen import Origen, first_line
 from klk_daemon.warehouse.recibo import apartar_wal
 from klk_daemon.warehouse.transaccion import Done, Work, transact
 
@@ -91,12 +91,7 @@ class Database:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     def configure(self, *, lock_timeout_s: float, memory_limit: str) -> None:
-        """Takes other limits, from the next opening on.
-
-        Args:
-            lock_timeout_s: how long to wait while another process holds the file.
-            memory_limit: DuckDB's, such as `512MB`.
-        """
+        """Takes other limits, from the next opening on: seconds to wait for a held file, DuckDB's memory (`512MB`)."""
         self._lock_timeout_s = lock_timeout_s
         self._config = {**CONFIG, "memory_limit": memory_limit}
 
@@ -107,6 +102,7 @@ class Database:
         keep: bool = True,
         committed: Callable[[T], None] | None = None,
         patience_s: float | None = None,
+        sigue: bool = False,
     ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
 
@@ -119,12 +115,13 @@ class Database:
             keep: False rolls back at the end (`--dry-run`).
             committed: called with the value right after the commit, before anything else is written.
             patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
+            sigue: the caller writes again in a moment: what was committed may stay in the log until then.
 
         Raises:
             BaseOcupada: another process held the file beyond that.
             BaseFallida: it cannot be opened or written.
         """
-        work = Work(run, keep=keep, committed=committed, patience_s=patience_s)
+        work = Work(run, keep=keep, committed=committed, patience_s=patience_s, sigue=sigue)
         with self._guard:
             self._waiting.append(work)
             if not self._draining:
@@ -157,7 +154,9 @@ class Database:
 
     def _drain(self) -> None:
         """Opens the database once for all that waits, so that readers get in when nothing does."""
+        sigue = False
         while (work := self._next()) is not None:
+            sigue = work.sigue
             if not work.future.set_running_or_notify_cancel():
                 continue
             try:
@@ -166,7 +165,7 @@ class Database:
                 work.future.set_exception(e)
             else:
                 work.future.set_result(done)
-        self._rest()
+        self._rest(sigue=sigue)
 
     def _done(self, work: Work[T]) -> Done[T]:
         """Does it; again where a failure may pass: a transaction bears repetition."""
@@ -179,7 +178,7 @@ class Database:
                 if averia.perdida:
                     self._release()
                 if not averia.pasajera or attempt == ATTEMPTS or self._stopping.is_set():
-                    raise self._failure(averia) from e
+                    raise BaseFallida(f"the database {self.origen.name}: {averia.mensaje}", hint=averia.remedio) from e
                 log.info("bd_reintento", intento=attempt, error=averia.mensaje)
             self._stopping.wait(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
             attempt += 1
@@ -206,10 +205,10 @@ class Database:
         self._limit = limit
         return self._connection
 
-    def _rest(self) -> None:
+    def _rest(self, *, sigue: bool) -> None:
         """Nothing waits: closes the database, or leaves it open in good order."""
         if not self.origen.stays_open:
-            self._disconnect()
+            self._disconnect(sigue=sigue)
         elif self._connection is not None:
             try:
                 self.origen.settle(self._connection)
@@ -219,17 +218,17 @@ class Database:
             except duckdb.Error as e:  # what is committed is in the log: the next transaction tries again
                 log.warning("bd_sin_asentar", error=first_line(e))
 
-    def _disconnect(self) -> None:
-        if (connection := self._release()) is not None:
+    def _disconnect(self, *, sigue: bool = False) -> None:
+        if (connection := self._release(sigue=sigue)) is not None:
             connection.close()
 
-    def _release(self) -> DuckDBPyConnection | None:
+    def _release(self, *, sigue: bool = False) -> DuckDBPyConnection | None:
         """Lets go of the connection, and hands it over; one to an instance that is dead is of no use to anybody."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 if not self._read_only:
-                    self.origen.release(connection)
+                    self.origen.release(connection, sigue=sigue)
             except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
                 log.warning("bd_sin_asentar", error=first_line(e))
         return connection
@@ -285,9 +284,6 @@ class Database:
             f"the database {self.origen.name} was held by {who} for more than {patience_s:g} s",
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
-
-    def _failure(self, averia: Averia) -> BaseFallida:
-        return BaseFallida(f"the database {self.origen.name}: {averia.mensaje}", hint=averia.remedio)
 
 
 def use_all_processors(con: DuckDBPyConnection) -> None:
