@@ -165,19 +165,24 @@ def clave(textuales: Mapping[str, str]) -> str:
 
 
 def _cambios(tipos: Mapping[str, str]) -> str:
-    return f"SELECT * FROM lote EXCEPT SELECT {', '.join(tipos)} FROM previas"
+    return f"SELECT n.* FROM lote AS n ANTI JOIN previas AS p ON {ITSELF} AND {_iguales(tipos, {})}"
 
 
 def _apartar_iguales(con: DuckDBPyConnection, tipos: Mapping[str, str], textuales: Mapping[str, str]) -> int:
     """Takes those out of `cambios` that are held in another text of the same meaning; how many."""
     if not scalar(con, f"SELECT count(*) FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}"):
-        return 0  # nearly always: what is held was written here; to compare meanings costs twice a comparison
-    iguales = (
+        return 0  # nearly always: what is held was written here, and to compare meanings takes long
+    iguales = _iguales(tipos, textuales)
+    return changed(con, f"DELETE FROM cambios AS n USING previas AS p WHERE {ITSELF} AND {iguales}")
+
+
+def _iguales(tipos: Mapping[str, str], textuales: Mapping[str, str]) -> str:
+    """SQL: a line held and the one that was read say the same, in these columns of text by what they mean."""
+    return " AND ".join(
         f"{texto.valor(f'p.{c}', textuales.get(c))} IS NOT DISTINCT FROM {texto.valor(f'n.{c}', textuales.get(c))}"
         for c in tipos
         if c not in {"numero_factura", "linea"}
     )
-    return changed(con, f"DELETE FROM cambios AS n USING previas AS p WHERE {ITSELF} AND {' AND '.join(iguales)}")
 
 
 def aplicar(
