@@ -3,29 +3,12 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla, simulador_en_hilo
+from klk_daemon.simulator import Falla, Simulador, TipoFalla
 
 from .daemon import Daemon, running
 from .installation import ARTIGAS, PERIFERICO, Instalacion, wait_for
-
-
-@pytest.fixture(scope="module")
-def klk() -> Iterator[Simulador]:
-    """A small KLK for all tests of this module."""
-    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
-        yield simulador
-
-
-@pytest.fixture(scope="module")
-def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon for all of them: each leaves it as it was."""
-    with running(Instalacion(tmp_path_factory.mktemp("tablero"), klk.mundo, klk.url)) as daemon:
-        yield daemon
 
 
 HOLD = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"

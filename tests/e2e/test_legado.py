@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from legado import plantilla
+from shared import made_once
 
 from klk_daemon.domain import Intervalo, Ventana
 from klk_daemon.klk import convert, wire
@@ -35,9 +36,8 @@ VIEWS = (
 @pytest.fixture(scope="module")
 def pequena(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A legacy database with few lines; to be copied."""
-    path = tmp_path_factory.mktemp("pequena") / "vieja.db"
-    plantilla.crear(path, lineas=4000)
-    return path
+    folder = made_once(tmp_path_factory, "pequena", lambda folder: plantilla.crear(folder / "vieja.db", lineas=4000))
+    return folder / "vieja.db"
 
 
 @pytest.fixture
