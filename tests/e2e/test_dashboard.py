@@ -10,7 +10,6 @@ from klk_daemon.simulator import Falla, Simulador, TipoFalla
 from .daemon import Daemon, running
 from .installation import ARTIGAS, PERIFERICO, Instalacion, wait_for
 
-
 HOLD = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
 
 
