@@ -128,6 +128,7 @@ def test_open(daemon: Daemon, tmp_path: Path) -> None:
 def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
     """While another program holds the database the page comes at once, with the last state, and says so."""
     assert "Todo al día" in daemon.ask("/").body
+    assert daemon.ask("/api/status").json["sin_leer"] is None
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(daemon.instalacion.database)], stdout=subprocess.PIPE, text=True
     )
@@ -142,9 +143,18 @@ def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
         page = daemon.ask("/").body
         assert time.monotonic() - began < 2
         assert "APP-TPF" in page
+        for path in ("/api/status", "/readyz"):
+            began = time.monotonic()
+            answer = daemon.ask(path)
+            assert time.monotonic() - began < 5
+            assert answer.status == 200
+            assert f"(pid {holder.pid})" in answer.json["sin_leer"], path
+        assert set(daemon.ask("/api/status").json["tiendas"]) == set(daemon.instalacion.tiendas)
+        assert f"(pid {holder.pid})" in daemon.instalacion.run("status", code=0).out
         holder.kill()
     wait_for(lambda: "En pausa: conciliación" in daemon.ask("/").body, "the page is up to date again")
     daemon.order("/api/resume/conciliacion")
+    assert daemon.ask("/api/status").json["sin_leer"] is None
 
 
 def test_a_failure_is_told_with_its_store(daemon: Daemon, klk: Simulador) -> None:
