@@ -9,6 +9,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 ARGS ?=
 # Two more than there are processors: many tests wait for a process or a socket.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# The tests make thousands of small databases: in memory where it has room, as a disk makes them wait for each.
+MEMORY = $(shell awk '$$2 == "/dev/shm" && $$4 !~ /noexec/' /proc/mounts 2>/dev/null | grep -q . \
+           && test "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 2000000 && echo TMPDIR=/dev/shm)
+SCRATCH = $(if $(TMPDIR),,$(MEMORY))
 # The extensions of the extras exist for the locked DuckDB alone.
 DUCKDB2 := not extras and not lake and not soak and not mutants and not systemd
 # What has nothing to do with DuckDB.
@@ -28,10 +32,10 @@ run: $(VENV)/.base  ## the daemon in the foreground, on config/klk.toml
 	$(BIN)/klk-daemon run $(ARGS)
 
 test: lint  ## linters, type check and the tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-duckdb2: $(VENV)-duckdb2/.done  ## the tests of the file on DuckDB 2, in an environment of its own
-	$(VENV)-duckdb2/bin/python -m pytest -n $(WORKERS) -m '$(DUCKDB2)' $(addprefix --ignore ,$(NO_DATABASE)) $(ARGS)
+	$(SCRATCH) $(VENV)-duckdb2/bin/python -m pytest -n $(WORKERS) -m '$(DUCKDB2)' $(addprefix --ignore ,$(NO_DATABASE)) $(ARGS)
 
 test-systemd: $(VENV)/.dev  ## the service in a container with a real systemd (root; debootstrap, systemd-nspawn)
 	$(BIN)/python -m pytest -m systemd -n 0 --timeout 0 $(ARGS)

@@ -1,5 +1,6 @@
 """What all tests share: no network but loopback, an environment of their own, and a real database file."""
 
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from duckdb import DuckDBPyConnection
 from hypothesis import settings
 from legado import plantilla
 from postgres import Postgres, server
+from shared import made_once
 
 from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import schema
@@ -195,19 +197,23 @@ async def database(origen: Origen) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def legado_vacio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of the older pipeline without rows, taken over; to be copied."""
-    path = tmp_path_factory.mktemp("legado") / "vacia.db"
-    plantilla.crear(path, vacia=True)
-    plantilla.migrar(path)
-    return path
+
+    def make(folder: Path) -> None:
+        plantilla.crear(folder / "vacia.db", vacia=True)
+        plantilla.migrar(folder / "vacia.db")
+
+    return made_once(tmp_path_factory, "legado-vacio", make) / "vacia.db"
 
 
 @pytest.fixture(scope="session")
 def legado(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of the older pipeline with products, stock and history, no sales, taken over; to be copied."""
-    path = tmp_path_factory.mktemp("legado") / "usada.db"
-    plantilla.crear(path)
-    plantilla.migrar(path)
-    return path
+
+    def make(folder: Path) -> None:
+        plantilla.crear(folder / "usada.db")
+        plantilla.migrar(folder / "usada.db")
+
+    return made_once(tmp_path_factory, "legado", make) / "usada.db"
 
 
 @pytest.fixture(params=["nueva", "legado", "lago"])
@@ -231,9 +237,14 @@ def con(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConn
 @pytest.fixture(scope="session")
 def cruda(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Any]]]:
     """A legacy database with sales, some of them doubled, as it was left; and what its months hold."""
-    path = tmp_path_factory.mktemp("cruda") / "vieja.db"
-    meses = plantilla.crear(path, lineas=4000, extra=["CREATE INDEX mio ON productos (categoria)"])["meses"]
-    return path, meses
+
+    def make(folder: Path) -> None:
+        extra = ["CREATE INDEX mio ON productos (categoria)"]
+        meses = plantilla.crear(folder / "vieja.db", lineas=4000, extra=extra)["meses"]
+        (folder / "meses.json").write_text(json.dumps(meses), encoding="utf-8")
+
+    folder = made_once(tmp_path_factory, "cruda", make)
+    return folder / "vieja.db", json.loads((folder / "meses.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

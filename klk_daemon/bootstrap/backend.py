@@ -29,6 +29,8 @@ log = structlog.get_logger()
 FRESH_S = 2.0
 # A scrape does not wait for a database that another process holds: Prometheus would take this daemon for dead.
 SCRAPE_S = 2.0
+# Nor do a probe and `status`: they tell what was read last, and who holds it.
+STATUS_S = 1.5
 END = object()
 
 
@@ -58,15 +60,16 @@ class Backend:
         self._on_ended = on_ended
         self._lector = Lector(app, marcha, clock)
         self._reading = asyncio.Lock()
+        self._held: report.Held | None = None
         self._report: dict[str, Any] | None = None
         self._read_at = float("-inf")
         self.orders: set[asyncio.Task[None]] = set()
 
     async def status(self) -> dict[str, Any]:
-        """The report, at most two seconds old; an older one while the database is held by somebody else.
+        """The report, at most two seconds old; of what was read last, and why, where the database cannot be read soon.
 
         Raises:
-            CorridaError: the database cannot be read, and never could.
+            CorridaError: it cannot be read, and never could.
         """
         async with self._reading:
             if self._report is None or time.monotonic() - self._read_at > FRESH_S:
@@ -76,16 +79,20 @@ class Backend:
 
     async def _refresh(self) -> None:
         app, now = self._app(), self._clock()
+        sin_leer = None
         try:
-            held = await report.read(app)
-        except CorridaError as e:
-            if self._report is None:
-                raise
-            log.warning("bd_no_leida", error_tipo=e.error_tipo, error=str(e))
-            return
-        self._report = report.document(app, held, now)
+            # It may also stand behind a run of ours, which is more patient.
+            async with asyncio.timeout(STATUS_S):
+                self._held = await report.read(app, patience_s=STATUS_S)
+            self._metrics.held(self._held.estados, self._held.huecos(app, now), zona=app.zona)
+        except (CorridaError, TimeoutError) as e:
+            error = e if isinstance(e, CorridaError) else app.database.busy(STATUS_S)
+            if self._held is None:
+                raise error from e
+            log.warning("bd_no_leida", error_tipo=error.error_tipo, error=str(error))
+            sin_leer = str(error)
+        self._report = report.document(app, self._held, now, sin_leer=sin_leer)
         self._read_at = time.monotonic()
-        self._metrics.held(held.estados, held.huecos(app, now), zona=app.zona)
 
     def changed(self) -> None:
         """Something has changed: what is asked for next is read anew."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.bootstrap.place import origen
+from klk_daemon.bootstrap.place import LAKE, origen
 from klk_daemon.errors import BaseFallida, BaseOcupada, ConfigError
 from klk_daemon.warehouse import copia
 from klk_daemon.warehouse.archivo import Archivo
@@ -65,7 +65,7 @@ class _Open(Archivo):
 
 
 def _place(path: str, data_path: str) -> Origen:
-    if path.startswith("ducklake:") and not data_path:
+    if path.startswith(LAKE) and not data_path:
         raise ConfigError("a lake's Parquet lies somewhere", hint="say where with --data-path")
     place = origen(path, data_path)
     return _Open(place.file) if isinstance(place, Archivo) else place
@@ -102,4 +102,4 @@ def _attaching(source: Origen) -> Callable[[DuckDBPyConnection], None]:
 
 def path_of(text: str) -> str:
     """A file's absolute path; a lake as it is written."""
-    return text if text.startswith("ducklake:") else str(Path(text).absolute())
+    return text if text.startswith(LAKE) else str(Path(text).absolute())

@@ -42,10 +42,13 @@ class Examen:
         """The copies that `--dedupe` removes."""
         return sum(mes.duplicadas for mes in self.meses)
 
-    @property
-    def alcanza(self) -> bool:
+    def necesita(self, *, dedupe: bool = False) -> int:
+        """The room that must be there; with `dedupe` also for the copies, which must have been counted."""
+        return self.estimacion.total + (self.quitar.total if dedupe and self.duplicadas else 0)
+
+    def alcanza(self, *, dedupe: bool = False) -> bool:
         """Whether there is room enough."""
-        return self.libre >= self.estimacion.total
+        return self.libre >= self.necesita(dedupe=dedupe)
 
     @property
     def quitar(self) -> Estimacion:

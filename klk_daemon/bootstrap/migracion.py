@@ -98,7 +98,7 @@ async def migrar(
 
     Args:
         settings: whose database; no daemon runs on it.
-        examen: what `examinar` found just now.
+        examen: what `examinar` found just now; with the copies counted where they are to go.
         dedupe: remove copies, month by month, each in a transaction of its own.
         now: the stores' time, naive.
         decir: told what begins, in another thread.
@@ -110,9 +110,10 @@ async def migrar(
         ConfigError: it cannot be migrated; nothing is changed.
         KlkError: too little room.
     """
-    if not examen.alcanza:
+    if not examen.alcanza(dedupe=dedupe):
+        que = "the migration with --dedupe" if dedupe else "the migration"
         raise KlkError(
-            f"the migration needs {mib(examen.estimacion.total)} on the disk of {examen.base},"
+            f"{que} needs {mib(examen.necesita(dedupe=dedupe))} on the disk of {examen.base},"
             f" {mib(examen.libre)} are free",
             hint="make room; nothing was changed",
         )

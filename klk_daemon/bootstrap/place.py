@@ -1,7 +1,6 @@
 """Where the tables lie, by the settings: a DuckDB file, or a DuckLake."""
 
 import os
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from klk_daemon.warehouse.lago import Lago
 
 LAKE = "ducklake:"
+LAKE_EXTRA = "lake"
 POSTGRES = "ducklake:postgres:"
-INSTALL = f"{sys.executable} -m pip install 'klk-daemon[lake]'"
 # What an object store's clients read everywhere, and DuckDB's names for it.
 S3 = {
     "KEY_ID": ("AWS_ACCESS_KEY_ID",),
@@ -54,9 +53,12 @@ def lago(path: str, data_path: str, env: Mapping[str, str]) -> "Lago":
             f"database.path: {name}: a lake's catalogue must be in PostgreSQL, which many can write at once",
             hint='such as "ducklake:postgres:dbname=klk host=db.example user=klk"',
         )
-    if find_spec("psycopg") is None:
-        raise ConfigError("database.path: a lake needs psycopg, which is not installed", hint=INSTALL)
     from klk_daemon.warehouse import extensiones  # noqa: PLC0415 - for those who have a lake
+
+    if find_spec("psycopg") is None:
+        raise ConfigError(
+            "database.path: a lake needs psycopg, which is not installed", hint=extensiones.instalar(LAKE_EXTRA)
+        )
     from klk_daemon.warehouse.lago import EXTENSIONS, EXTRA, REMOTE, Lago  # noqa: PLC0415
     from klk_daemon.warehouse.turnos import Turnos  # noqa: PLC0415
 

@@ -35,8 +35,12 @@ class Held:
         }
 
 
-async def read(app: App) -> Held:
+async def read(app: App, *, patience_s: float | None = None) -> Held:
     """Asks the database; one that is not there yet holds nothing.
+
+    Args:
+        app: whose database.
+        patience_s: how long to wait for another process that holds it, where not `lock_timeout_s`.
 
     Raises:
         CorridaError: it is held by another process, or cannot be read.
@@ -44,7 +48,7 @@ async def read(app: App) -> Held:
     """
     if not app.database.exists():
         return nothing_held(app)
-    held = (await app.database.transaction(lambda con: ask(con, app), keep=False)).value
+    held = (await app.database.transaction(lambda con: ask(con, app), keep=False, patience_s=patience_s)).value
     return replace(held, ajenas=await asyncio.to_thread(app.database.origen.reparto.ajenas, list(held.estados)))
 
 
@@ -67,8 +71,8 @@ def ask(con: DuckDBPyConnection, app: App) -> Held:
     )
 
 
-def document(app: App, held: Held, now: datetime) -> dict[str, Any]:
-    """The report. Times are store-local, naive; `now` is UTC."""
+def document(app: App, held: Held, now: datetime, *, sin_leer: str | None = None) -> dict[str, Any]:
+    """The report. Times are store-local, naive; `now` is UTC; `sin_leer` says why `held` is of before."""
     schedule = app.schedule()
     zona = app.zona
     reloj = local(now, zona)
@@ -81,6 +85,7 @@ def document(app: App, held: Held, now: datetime) -> dict[str, Any]:
         "base": app.database.origen.name,
         "servida": servir.told(app.database.origen, app.state),
         "ahora": reloj,
+        "sin_leer": sin_leer,
         "proximas": {job: local(due, zona) for job in Job if (due := schedule.next_after(job, now)) is not None},
         "en_espera": dict(held.ajenas),
         "pausas": {job: local(hasta, zona) if hasta else None for job, hasta in pausas.items()},

@@ -66,8 +66,9 @@ def migrate(
         return
     state = state_dir(config=loaded.file)
     ensure_state_dir(state)
-    with only_instance(state):
-        examen = asyncio.run(legado.examinar(settings, contar=False))
+    with only_instance(state, migracion=True):
+        # What is set aside of the copies needs room: they are counted first.
+        examen = asyncio.run(legado.examinar(settings, contar=dedupe))
         if not examen.hallazgos.legado and not dedupe:
             typer.echo(dbtext.nothing(examen))
             return

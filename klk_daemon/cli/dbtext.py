@@ -12,6 +12,7 @@ from klk_daemon.warehouse.legado.hallazgos import Tabla
 from klk_daemon.warehouse.legado.plan import REHACER, VENTAS
 
 WIDTH = 100
+TOO_LITTLE = "TOO LITTLE"
 MISSING = "there is no database at {} yet: nothing to do, the first run makes it (or see database.path)"
 
 
@@ -74,7 +75,7 @@ def document(examen: Examen) -> dict[str, Any]:
             "dedupe_segundos": round(examen.quitar.segundos, 1),
             "dedupe_respaldo_bytes": examen.quitar.respaldo,
         },
-        "alcanza": examen.alcanza,
+        "alcanza": examen.alcanza(),
     }
 
 
@@ -213,7 +214,7 @@ def _costs(examen: Examen, *, copies: bool = True) -> Iterable[str]:
     if examen.cambios.obstaculos:
         return
     e, quitar = examen.estimacion, examen.quitar
-    enough = "enough" if examen.alcanza else "TOO LITTLE"
+    enough = "enough" if examen.alcanza() else TOO_LITTLE
     lines = [
         f"it takes about {_time(e.segundos)}, {mib(e.respaldo)} for the backup and {mib(e.mientras)} while it lasts;",
         f"{mib(examen.libre)} are free: {enough}",
@@ -223,6 +224,8 @@ def _costs(examen: Examen, *, copies: bool = True) -> Iterable[str]:
             f"`db migrate --dedupe` removes {examen.duplicadas} copies as well: about {_time(quitar.segundos)} more,"
             f" and {mib(quitar.respaldo)} for what is removed"
         )
+        if not examen.alcanza(dedupe=True):
+            lines.append(f"that is {mib(examen.necesita(dedupe=True))} in all: {TOO_LITTLE}")
     yield "\n".join(lines)
 
 

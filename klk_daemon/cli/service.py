@@ -206,12 +206,12 @@ def _written(settings: "Settings") -> "list[Path]":
     """The folders that the daemon writes, symbolic links followed: DuckDB needs room beside its file."""
     from pathlib import Path
 
-    database = settings.database
-    folders = []
-    if not database.path.startswith("ducklake:"):
-        folders += [Path(database.path).parent.resolve(), Path(database.path).resolve().parent]
-    elif database.data_path and "://" not in database.data_path:
-        folders.append(Path(database.data_path).resolve())
+    from klk_daemon.bootstrap.place import LAKE, folder_of
+
+    folder, path = folder_of(settings), settings.database.path
+    folders = [] if folder is None else [folder.resolve()]
+    if not path.startswith(LAKE):
+        folders.append(Path(path).resolve().parent)
     return [*folders, Path(settings.logs.dir).resolve()]
 
 

@@ -63,6 +63,8 @@ def _text(report: dict[str, Any]) -> str:
 
     pid = report["daemon"]["pid"]
     lines = [f"daemon: running (pid {pid})" if pid else "daemon: not running", f"database: {report['base']}"]
+    if report["sin_leer"]:
+        lines.append(f"of before: {report['sin_leer']}")
     if (served := report["servida"]) is not None:
         lines += [f"served: {served['uri']}, token in {served['token']}; to attach:", f"  {served['sql']}"]
     for job, due in report["proximas"].items():

@@ -82,7 +82,11 @@ def leer(con: DuckDBPyConnection) -> list[Certificado]:
 
 
 def dias_abiertos(con: DuckDBPyConnection, hoy: date) -> list[tuple[str, date]]:
-    """Store and day with sales before today and no certificate in force."""
+    """Store and day with sales before today and no certificate in force.
+
+    However old: a bound would hide the days that were never compared. So it reads two columns of the whole table;
+    the dashboard, which asks all the time, has `panel.dias_sin_certificar`.
+    """
     rows = con.execute(
         "SELECT v.ubicacion_id, v.dia FROM (SELECT ubicacion_id, TRY_CAST(fecha AS DATE) AS dia"
         "  FROM (SELECT DISTINCT ubicacion_id, fecha FROM ventas_raw WHERE fecha < ?)) AS v"

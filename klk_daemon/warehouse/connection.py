@@ -82,6 +82,7 @@ class Database:
         self._also = also
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
+        self.holder = "another process"  # as far as is known: who holds the file that is waited for
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[Work[Any]] = deque()
         self._guard = threading.Lock()
@@ -184,8 +185,8 @@ class Database:
             attempt += 1
 
     def _attempt(self, work: Work[T]) -> Done[T]:
-        deadline = work.queued + self._patience(work)
-        turno = self.origen.turno(deadline, self._stopping) if work.keep else nullcontext(_nothing)
+        until = work.queued + self._patience(work)
+        turno = self.origen.turno(until, self._stopping) if work.keep else nullcontext(_nothing)
         with turno as still_ours:
             connection = self._ready(work)
             began = time.monotonic()
@@ -262,10 +263,11 @@ class Database:
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
                     raise
+                self.holder = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
                 if self._stopping.is_set():
                     raise Interrumpido("shutdown while another process held the database") from e
                 if time.monotonic() >= work.queued + patience_s:
-                    raise self._busy(holder, patience_s) from e
+                    raise self.busy(patience_s) from e
             self._stopping.wait(POLL_S)
 
     def _prepared(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
@@ -278,10 +280,10 @@ class Database:
             raise
         return connection
 
-    def _busy(self, holder: re.Match[str] | None, patience_s: float) -> BaseOcupada:
-        who = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
+    def busy(self, patience_s: float) -> BaseOcupada:
+        """What is said when it is waited for no longer."""
         return BaseOcupada(
-            f"the database {self.origen.name} was held by {who} for more than {patience_s:g} s",
+            f"the database {self.origen.name} was held by {self.holder} for more than {patience_s:g} s",
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
 

@@ -10,6 +10,11 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import ConfigError
 
 
+def instalar(extra: str) -> str:
+    """What installs an extra, for this Python: a hint."""
+    return f"{sys.executable} -m pip install 'klk-daemon[{extra}]' installs it"
+
+
 def load(con: DuckDBPyConnection, *names: str, extra: str) -> None:
     """Loads extensions into a connection, in this order.
 
@@ -31,7 +36,7 @@ def path(name: str, *, extra: str) -> Path:
     Raises:
         ConfigError: it is not installed, or for another DuckDB.
     """
-    hint = f"{sys.executable} -m pip install 'klk-daemon[{extra}]' installs it"
+    hint = instalar(extra)
     spec = find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:
         raise ConfigError(f"DuckDB's extension {name} is not installed", hint=hint)

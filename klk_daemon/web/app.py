@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from klk_daemon.domain import Job
-from klk_daemon.errors import KlkError, OcupadoError
+from klk_daemon.errors import CorridaError, KlkError, OcupadoError
 from klk_daemon.web.auth import Guard
 from klk_daemon.web.dashboard.paginas import Datos, Tablero
 from klk_daemon.web.orders import PauseOrder, TriggerOrder
@@ -101,8 +101,8 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 
 async def _klk_error(_: Request, error: Exception) -> Response:
-    """Busy is a conflict; what cannot be ordered, a bad request."""
-    status = 409 if isinstance(error, OcupadoError) else 400
+    """Busy is a conflict; a database that cannot be read, asked too early; what cannot be ordered, a bad request."""
+    status = 409 if isinstance(error, OcupadoError) else 503 if isinstance(error, CorridaError) else 400
     code = error.exit_code if isinstance(error, KlkError) else 1
     return JSONResponse({"error": str(error), "exit_code": code}, status_code=status)
 
@@ -117,11 +117,10 @@ class _Routes:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, _: Request) -> Response:
-        """503 and the reasons while something is stale."""
+        """503 and the reasons while something is stale; also where the database never could be read."""
         report = await self._backend.status()
-        return _json(
-            {"listo": not report["atrasado"], "atrasado": report["atrasado"]}, 503 if report["atrasado"] else 200
-        )
+        told = {"listo": not report["atrasado"], "atrasado": report["atrasado"], "sin_leer": report["sin_leer"]}
+        return _json(told, 503 if report["atrasado"] else 200)
 
     async def metrics(self, _: Request) -> Response:
         await self._backend.figures()

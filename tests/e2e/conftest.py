@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shared import made_once
 
 from klk_daemon.simulator import Mundo, Simulador, simulador_en_hilo
 
+from .daemon import Daemon, running
 from .installation import Instalacion
 
 
@@ -27,10 +29,12 @@ def instalacion(tmp_path: Path, simulador: Simulador) -> Instalacion:
 @pytest.fixture(scope="session")
 def plantilla(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an installation after its first `trigger todo`, made once."""
-    folder = tmp_path_factory.mktemp("plantilla")
-    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
-        Instalacion(folder, simulador.mundo, simulador.url).trigger("todo")
-    return folder
+
+    def make(folder: Path) -> None:
+        with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
+            Instalacion(folder, simulador.mundo, simulador.url).trigger("todo")
+
+    return made_once(tmp_path_factory, "plantilla", make)
 
 
 @pytest.fixture
@@ -39,3 +43,17 @@ def usada(instalacion: Instalacion, plantilla: Path) -> Instalacion:
     for name in ("data", "state"):
         shutil.copytree(plantilla / name, instalacion.folder / name)
     return instalacion
+
+
+@pytest.fixture(scope="module")
+def klk() -> Iterator[Simulador]:
+    """A small KLK for all tests of a module."""
+    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
+        yield simulador
+
+
+@pytest.fixture(scope="module")
+def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon for all of them, after its first run of each job: each leaves it as it was."""
+    with running(Instalacion(tmp_path_factory.mktemp("daemon"), klk.mundo, klk.url)) as daemon:
+        yield daemon

@@ -13,7 +13,7 @@ from receiver import Receptor, receiver
 from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla, simulador_en_hilo
 
 from .daemon import running
-from .installation import BOSQUE, PERIFERICO, Instalacion, wait_for
+from .installation import BOSQUE, IGUAL, PERIFERICO, Instalacion, ayer, wait_for
 from .test_faults_database import held
 
 KLK = "KLK no responde bien"
@@ -141,6 +141,24 @@ def test_rows_put_aside(usada: Instalacion, simulador: Simulador, receptor: Rece
     (mensaje,) = receptor.mensajes
     assert mensaje.titulo == f"BOSQUE ({BOSQUE}): filas apartadas porque no se pueden cargar"
     assert "10 filas en la última corrida de inventario" in mensaje.cuerpo
+
+
+def test_late_lines(instalacion: Instalacion, simulador: Simulador, receptor: Receptor) -> None:
+    """Lines that KLK shows only when the overlap has passed: conciliacion makes them up, and their store is told of."""
+    avisar(instalacion, receptor)
+    simulador.fallas.poner(Falla(TipoFalla.SIN_FILAS, sucursal=SUC_BOSQUE, ruta="/ventas"))
+    instalacion.trigger("ventas")
+    simulador.fallas.quitar()
+    instalacion.trigger("ventas")  # the overlap alone is read again
+    agregadas = instalacion.trigger("conciliacion").partes
+    assert agregadas[BOSQUE]["insertados"] > agregadas[PERIFERICO]["insertados"]
+    assert instalacion.ventas(BOSQUE, instalacion.mundo.dia(ayer(instalacion.mundo))) == IGUAL
+    (mensaje,) = receptor.mensajes
+    assert mensaje.titulo == f"BOSQUE ({BOSQUE}): las ventas llegan más tarde de lo esperado"
+    assert "ventas.overlap_min" in mensaje.cuerpo
+    assert PERIFERICO not in mensaje.cuerpo
+    instalacion.trigger("conciliacion")
+    assert receptor.titulos() == [mensaje.titulo, f"Resuelto: {mensaje.titulo}"]
 
 
 def test_held_database(usada: Instalacion, receptor: Receptor) -> None:

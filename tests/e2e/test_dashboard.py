@@ -3,30 +3,12 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla, simulador_en_hilo
+from klk_daemon.simulator import Falla, Simulador, TipoFalla
 
 from .daemon import Daemon, running
 from .installation import ARTIGAS, PERIFERICO, Instalacion, wait_for
-
-
-@pytest.fixture(scope="module")
-def klk() -> Iterator[Simulador]:
-    """A small KLK for all tests of this module."""
-    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
-        yield simulador
-
-
-@pytest.fixture(scope="module")
-def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon for all of them: each leaves it as it was."""
-    with running(Instalacion(tmp_path_factory.mktemp("tablero"), klk.mundo, klk.url)) as daemon:
-        yield daemon
-
 
 HOLD = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
 
@@ -146,6 +128,7 @@ def test_open(daemon: Daemon, tmp_path: Path) -> None:
 def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
     """While another program holds the database the page comes at once, with the last state, and says so."""
     assert "Todo al día" in daemon.ask("/").body
+    assert daemon.ask("/api/status").json["sin_leer"] is None
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(daemon.instalacion.database)], stdout=subprocess.PIPE, text=True
     )
@@ -160,9 +143,18 @@ def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
         page = daemon.ask("/").body
         assert time.monotonic() - began < 2
         assert "APP-TPF" in page
+        for path in ("/api/status", "/readyz"):
+            began = time.monotonic()
+            answer = daemon.ask(path)
+            assert time.monotonic() - began < 5
+            assert answer.status == 200
+            assert f"(pid {holder.pid})" in answer.json["sin_leer"], path
+        assert set(daemon.ask("/api/status").json["tiendas"]) == set(daemon.instalacion.tiendas)
+        assert f"(pid {holder.pid})" in daemon.instalacion.run("status", code=0).out
         holder.kill()
     wait_for(lambda: "En pausa: conciliación" in daemon.ask("/").body, "the page is up to date again")
     daemon.order("/api/resume/conciliacion")
+    assert daemon.ask("/api/status").json["sin_leer"] is None
 
 
 def test_a_failure_is_told_with_its_store(daemon: Daemon, klk: Simulador) -> None:

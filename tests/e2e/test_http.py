@@ -19,7 +19,7 @@ def test_open_to_everybody(instalacion: Instalacion) -> None:
             answer = daemon.ask(path)
             assert answer.status == 200, path
             assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-        assert daemon.ask("/readyz").json == {"listo": True, "atrasado": []}
+        assert daemon.ask("/readyz").json == {"listo": True, "atrasado": [], "sin_leer": None}
         assert [run["job"] for run in daemon.ask("/api/runs").json] == ["ventas", "inventario"]
         assert daemon.ask("/api/runs?limit=x").status == 400
         assert daemon.ask("/nada").status == 404

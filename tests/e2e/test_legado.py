@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from legado import plantilla
+from shared import made_once
 
+from klk_daemon.daemon.instance import PID_FILE, only_instance
 from klk_daemon.domain import Intervalo, Ventana
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
@@ -35,9 +37,8 @@ VIEWS = (
 @pytest.fixture(scope="module")
 def pequena(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A legacy database with few lines; to be copied."""
-    path = tmp_path_factory.mktemp("pequena") / "vieja.db"
-    plantilla.crear(path, lineas=4000)
-    return path
+    folder = made_once(tmp_path_factory, "pequena", lambda folder: plantilla.crear(folder / "vieja.db", lineas=4000))
+    return folder / "vieja.db"
 
 
 @pytest.fixture
@@ -104,6 +105,16 @@ def test_it_is_refused_while_a_daemon_runs(instalacion: Instalacion, pequena: Pa
         salida = instalacion.run("db", "migrate", "--yes", "--set", f"database.path={otra}", code=4)
         assert f"(pid {daemon.process.pid})" in salida.err
         assert otra.read_bytes() == pequena.read_bytes()
+
+
+def test_a_migration_is_no_daemon(usada: Instalacion) -> None:
+    """While one is at work no daemon starts, and what refuses it says why; `status` names no daemon."""
+    (usada.state / PID_FILE).write_text("1\n", encoding="ascii")  # of a daemon that was killed
+    with only_instance(usada.state, migracion=True):
+        salida = usada.run("run", code=4)
+        assert f"`db migrate` is at work on {usada.state} (pid {os.getpid()})" in salida.err
+        assert usada.run("status", "--json").documento["daemon"]["pid"] is None
+        assert "no daemon is running" in usada.run("dashboard", code=1).err
 
 
 def test_asked_on_a_terminal(heredada: Instalacion) -> None:

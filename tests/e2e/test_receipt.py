@@ -23,7 +23,7 @@ def test_an_older_copy(instalacion: Instalacion) -> None:
     instalacion.configure()
     instalacion.trigger("todo")
     copy = shutil.copy(instalacion.database, instalacion.folder / "copy.db")
-    fecha = str(ayer(instalacion.mundo) - timedelta(days=20))
+    fecha = str(ayer(instalacion.mundo) - timedelta(days=3))
     instalacion.trigger("ventas", "--desde", fecha, "--hasta", fecha)
     before = instalacion.sql("SELECT count(*) FROM ventas_raw WHERE fecha = ?", fecha)
     assert before != [(0,)]

@@ -18,7 +18,7 @@ from .daemon import Daemon, running, wait_for
 from .installation import BOSQUE, Instalacion
 
 pytestmark = pytest.mark.extras
-RUNS = 100
+RUNS = 40
 LEDGER = "SELECT run_id, estado FROM etl_ejecuciones WHERE etl_tipo = 'ventas' AND modo = 'incremental'"
 NEVER_DONE = "SELECT count(*) FROM range(1000000) AS a(i), range(1000000) AS b(j) WHERE i + j = -1"
 
@@ -85,7 +85,7 @@ class Watcher(threading.Thread):
 
 
 def test_every_commit_is_seen(usada: Instalacion, uri: str) -> None:
-    """A reader in a loop during a hundred runs: no error, no step back, and each run's row as soon as it has ended."""
+    """A reader in a loop during forty runs: no error, no step back, and each run's row as soon as it has ended."""
     with serving(usada) as daemon, Reader(uri, token(usada)) as reader:
         watcher = Watcher(uri, token(usada))
         before = reader.ask("SELECT numero FROM ultimo_commit")[0][0]

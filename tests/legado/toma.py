@@ -49,7 +49,7 @@ def tomar(
     """`db migrate`."""
 
     async def ambos() -> Informe:
-        examen = await examinar(ajustes(base), contar=False)
+        examen = await examinar(ajustes(base), contar=dedupe)
         return await migrar(
             ajustes(base), examen, dedupe=dedupe, now=lambda: AHORA, decir=decir, freno=freno or Freno()
         )

@@ -1,6 +1,10 @@
 """What a scrape asks of the daemon comes soon, whatever the database does."""
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +17,11 @@ from structlog.testing import capture_logs
 from klk_daemon.bootstrap import backend
 from klk_daemon.bootstrap.marcha import Marcha
 from klk_daemon.domain import Job
-from klk_daemon.errors import BaseFallida
+from klk_daemon.errors import BaseFallida, BaseOcupada
 from klk_daemon.jobs.pausas import Pausas
 from klk_daemon.metrics import Metrics
+from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.connection import Database
 
 NOW = datetime(2025, 11, 17, 16, 0, tzinfo=UTC)
 
@@ -35,6 +41,35 @@ class Troubled(backend.Backend):
             raise self.error
         await asyncio.Event().wait()
         raise AssertionError
+
+
+@contextmanager
+def holder(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that holds the file, until it is told."""
+    hold = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+
+
+async def test_status_does_not_wait_for_a_held_database(tmp_path: Path) -> None:
+    """Never read, it fails within two seconds and names the holder; so it does behind a run of ours that waits."""
+    path = tmp_path / "klk.db"
+    with holder(path) as other:
+        app: Any = SimpleNamespace(database=Database(Archivo(path), lock_timeout_s=60))
+        asked = backend.Backend(
+            lambda: app, Metrics(CollectorRegistry(), version="1"), lambda: NOW, Marcha(lambda: NOW), lambda _: None
+        )
+        with pytest.raises(BaseOcupada, match=f"pid {other.pid}"):
+            await asyncio.wait_for(asked.status(), 5)
+        run = asyncio.create_task(app.database.transaction(lambda _: None))
+        await asyncio.sleep(0)
+        with pytest.raises(BaseOcupada, match=f"pid {other.pid}"):
+            await asyncio.wait_for(asked.status(), 5)
+        other.communicate()
+        await run
+        app.database.close()
 
 
 @pytest.mark.parametrize("error", [None, BaseFallida("the database is no database")])

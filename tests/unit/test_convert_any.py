@@ -113,7 +113,7 @@ def sin_nulos(con: DuckDBPyConnection, tabla: str, columnas: str) -> None:
         assert con.execute(f"SELECT count(*) FROM {tabla} WHERE {c} IS NULL").fetchone() == (0,), c
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(sitios(LINEA)), valores), min_size=1, max_size=3))
 @example([(("financiero", "venta_total_usd"), 999999999999.9999)])
 @example([(("cantidad", "cantidad_vendida"), 99999999999999.98)])
@@ -139,7 +139,7 @@ def test_any_line_loads_or_is_put_aside(con: DuckDBPyConnection, cambios: list[t
     assert segunda.sin_cambio == primera.insertados
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(sitios(ARTICULO)), valores), min_size=1, max_size=3))
 @example([(("stock",), -99999999999999.98), (("Precio",), 999999999999.9999)])
 @example([(("Codigo",), "a\x00b")])

@@ -13,8 +13,9 @@ import duckdb
 import pytest
 from legado.toma import AHORA, ajustes, callado, mirar, tomar
 
-from klk_daemon.bootstrap.legado import examinar
+from klk_daemon.bootstrap.legado import examinar, mib
 from klk_daemon.bootstrap.migracion import Freno, migrar
+from klk_daemon.cli import dbtext
 from klk_daemon.errors import BaseOcupada, ConfigError, KlkError
 from klk_daemon.settings import Settings
 from klk_daemon.warehouse import schema
@@ -65,17 +66,31 @@ def test_the_plan_is_right_to_the_number(base: Path, cruda: tuple[Path, list[lis
     assert len(que.vistas) == 6
     assert que.agregadas["tasa_usd"] == "VARCHAR"
     assert que.agregadas["fecha_actualizacion"] == "TIMESTAMP"
-    assert examen.alcanza
+    assert examen.alcanza()
 
 
 def test_too_little_room_is_said_before_anything_is_done(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """How much is needed, and how much there is."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1024**2))
     examen = mirar(base)
-    assert not examen.alcanza
+    assert not examen.alcanza()
     with pytest.raises(KlkError, match=r"needs .* MiB on the disk of .*, 1.0 MiB are free"):
         tomar(base)
     assert [*base.parent.iterdir()] == [base]
+
+
+def test_what_dedupe_sets_aside_needs_room_as_well(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for the migration alone: with --dedupe it is refused and nothing is done; the plan says so."""
+    solo = mirar(base).estimacion.total
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, solo))
+    examen = mirar(base)
+    assert examen.alcanza()
+    assert not examen.alcanza(dedupe=True)
+    assert f"{mib(examen.necesita(dedupe=True))} in all: TOO LITTLE" in dbtext.report(examen)
+    with pytest.raises(KlkError, match=r"the migration with --dedupe needs"):
+        tomar(base, dedupe=True)
+    assert [*base.parent.iterdir()] == [base]
+    assert tomar(base).migracion is not None
 
 
 def test_a_file_that_another_program_holds(base: Path) -> None:

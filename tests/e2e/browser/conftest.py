@@ -1,4 +1,4 @@
-"""One daemon and one browser for all tests of the page."""
+"""One browser for all tests of the page, beside their daemon."""
 
 import os
 from collections.abc import Iterator
@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from klk_daemon.simulator import Mundo, Simulador, simulador_en_hilo
-
-from ..daemon import Daemon, running
-from ..installation import Instalacion
+from ..daemon import Daemon
 from .chromium import ARGS, CHROMIUM, installed
 
 PATIENCE_MS = 20_000
@@ -29,20 +26,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def klk() -> Iterator[Simulador]:
-    """A small KLK."""
-    with simulador_en_hilo(Mundo(articulos=200, lineas_por_dia=400)) as simulador:
-        yield simulador
-
-
-@pytest.fixture(scope="module")
-def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon that has run once; each test leaves it as it was."""
-    with running(Instalacion(tmp_path_factory.mktemp("tablero"), klk.mundo, klk.url)) as daemon:
-        yield daemon
 
 
 @dataclass
