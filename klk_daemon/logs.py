@@ -88,6 +88,11 @@ def setup(
     )
 
 
+def to_stderr() -> None:
+    """For a command that has no files of logs: the little that it says belongs on stderr, not among its results."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def _formatter(shared: list[Processor], *, as_json: bool, colors: bool) -> logging.Formatter:
     if as_json:
         last: list[Processor] = [

@@ -3,11 +3,11 @@
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -27,6 +27,9 @@ from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import CONFIG, Database
 from klk_daemon.warehouse.origen import Origen
 
+if TYPE_CHECKING:  # an environment without the extra `lake` runs the other tests
+    from klk_daemon.warehouse.lago import Lago
+
 # What is imported there comes with the extra `lake`.
 collect_ignore = (
     []
@@ -34,6 +37,7 @@ collect_ignore = (
     else [
         "unit/test_lago.py",
         "unit/test_lago_s3.py",
+        "unit/test_turnos.py",
         "unit/test_copia.py",
         "simulation/test_lake.py",
         "e2e/test_lake.py",
@@ -251,3 +255,11 @@ def cruda(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[Any
 def base(tmp_path: Path, cruda: tuple[Path, list[list[Any]]]) -> Path:
     """A copy of it."""
     return Path(shutil.copyfile(cruda[0], tmp_path / "vieja.db"))
+
+
+@pytest.fixture
+def vista(postgres: Postgres, lago_nuevo: tuple[str, Path]) -> "Callable[[], Lago]":
+    """Makes another process's view of one lake."""
+    name, data = lago_nuevo
+    own = postgres.create(template=name)
+    return lambda: postgres.lago(own, data)

@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.bootstrap.place import LAKE
 from klk_daemon.errors import ConfigError
 from klk_daemon.settings import Settings
+from klk_daemon.settings.mask import mask
 from klk_daemon.warehouse import schema
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database, use_all_processors
@@ -65,7 +66,11 @@ def archivo(settings: Settings) -> Path:
         ConfigError: the database is no file.
     """
     if settings.database.path.startswith(LAKE):
-        raise ConfigError("database.path is no file: only a file of the older pipeline can be migrated")
+        name = mask("database.path", settings.database.path)
+        raise ConfigError(
+            f"database.path: {name} is a lake, and only a file of the older pipeline can be migrated",
+            hint="name that file in database.path; once migrated, `klk-daemon db copy` moves it into a lake",
+        )
     return Path(settings.database.path)
 
 

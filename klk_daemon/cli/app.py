@@ -88,8 +88,11 @@ class Globals:
 
         with lean_imports():
             from klk_daemon.bootstrap.app import build, nothing_asked
+            from klk_daemon.logs import to_stderr
             from klk_daemon.settings import state_dir
 
+        if before is None:
+            to_stderr()  # until the command says otherwise
         loaded = self.load()
         state = state_dir(config=loaded.file)
         return build(loaded, state, before=before, observer=observer or nothing_asked, daemon=daemon)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +26,7 @@ def check(
     from datetime import UTC, datetime
 
     from klk_daemon.lean import lean_imports
+    from klk_daemon.logs import to_stderr
 
     with lean_imports():
         from klk_daemon.bootstrap.check import examine
@@ -38,7 +38,7 @@ def check(
         loaded = context.obj.load()
     except ConfigError as e:
         loaded = e
-    _log_to_stderr()
+    to_stderr()
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path's may fail
     found = asyncio.run(
         examine(
@@ -56,13 +56,6 @@ def check(
     if isinstance(loaded, ConfigError):
         raise typer.Exit(loaded.exit_code)
     raise typer.Exit(FAILED if any(each.estado is Grado.FAIL for each in found) else 0)
-
-
-def _log_to_stderr() -> None:
-    """The little that is logged here belongs in no file, and not on stdout."""
-    import structlog
-
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _text(found: "list[Hallazgo]") -> str:

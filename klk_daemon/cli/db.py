@@ -92,7 +92,9 @@ def copy(
     from klk_daemon.bootstrap.copia import copiar, path_of
     from klk_daemon.cli.progress import parts
     from klk_daemon.cli.text import table
+    from klk_daemon.logs import to_stderr
 
+    to_stderr()
     now = datetime.now().replace(microsecond=0)  # noqa: DTZ005 - a note for people, on this machine's clock
     data_path = path_of(data_path) if data_path and "://" not in data_path else data_path
     with parts() if sys.stderr.isatty() else nullcontext(_silent) as avance:

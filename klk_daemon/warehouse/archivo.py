@@ -124,6 +124,11 @@ class Archivo:
             remedio = "raise database.memory_limit"
         elif "permission denied" in lowered or "read-only" in lowered:
             remedio = "the user that klk-daemon runs as must be able to write the file and its folder"
+        elif "corrupt database file" in lowered:
+            remedio = (
+                "the file is damaged, as a kill in the middle of a write can do: put a backup in its place, the next"
+                " runs read again what it lacks (docs/reliability.md)"
+            )
         elif "not a valid duckdb database" in lowered:
             remedio = "see database.path: this file is something else"
         # After a fatal error the instance is dead; what was committed is on disk.

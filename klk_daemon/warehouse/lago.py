@@ -36,6 +36,8 @@ GONE = re.compile(
 )
 # What was to be done over a connection, and no answer of the server's to it.
 UNANSWERED = re.compile(r"failed to (?:execute|prepare|copy|fetch)", re.IGNORECASE)
+# Of all that DuckDB says, what PostgreSQL says, or its client.
+UNREACHABLE = re.compile("connection to server .*")
 LONGEST = 240
 
 
@@ -115,6 +117,8 @@ class Lago:
             remedio = "another program writes this lake: let it do so while no run is under way"
             return Averia(_brief(line), remedio, perdida=True, pasajera=True)
         line = _brief(first_line(Exception(text)))
+        if (why := UNREACHABLE.search(line)) is not None:
+            line = f"PostgreSQL: {why[0]}"
         if "FATAL" in text and not PASSING.search(text):
             return Averia(line, f"see database.path: {REFUSED}", perdida=True)
         if GONE.search(text) or (UNANSWERED.search(text) and "ERROR:" not in text):

@@ -35,14 +35,21 @@ SESSION = (
     " SET tcp_keepalives_count = 4"
 )
 REFUSED = "PostgreSQL refuses this database or user"
-GONE = "nothing of this transaction was written; once PostgreSQL answers, the next run makes it up"
+GONE = (
+    "see that PostgreSQL runs, and can be reached from here; nothing of this transaction was written, the next run"
+    " makes it up"
+)
 PASSING = re.compile(r"starting up|shutting down|terminating connection|too many", re.IGNORECASE)
+LOCKS = (
+    "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = %s"
+)
 HOLDER = (
     "SELECT COALESCE(NULLIF(a.application_name, ''), 'another session'), l.pid FROM pg_locks AS l"
-    " LEFT JOIN pg_stat_activity AS a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND (l.classid::bigint << 32) | l.objid::bigint = %s AND l.pid <> pg_backend_pid()"
-)
+    f" LEFT JOIN pg_stat_activity AS a USING (pid) WHERE {LOCKS} AND l.pid <> pg_backend_pid()"
+).encode()
+GIVEN = f"SELECT 1 FROM pg_locks AS l WHERE {LOCKS} AND l.pid = pg_backend_pid()".encode()
 
 
 class Turnos:
@@ -136,6 +143,9 @@ class Turnos:
                     session = self._alive()
                     session.execute("SELECT pg_advisory_lock(%s)", [_number(ESCRIBIR)])
                 except psycopg.errors.LockNotAvailable as e:
+                    # It may have been given in the same moment; nobody would ever write again.
+                    if session.execute(GIVEN, [_number(ESCRIBIR)]).fetchone():
+                        return session
                     if time.monotonic() >= deadline:
                         raise BaseOcupada(
                             f"the lake {self._name} was being written by {_holder(session, ESCRIBIR) or 'another'}"
@@ -144,7 +154,7 @@ class Turnos:
                         ) from e
                 except psycopg.Error as e:
                     self._lost()
-                    if time.monotonic() >= restarted or stopping.is_set():
+                    if _refused(e) or time.monotonic() >= restarted or stopping.is_set():
                         raise self._failure(e) from e
                 else:
                     return session
@@ -186,10 +196,15 @@ class Turnos:
 
     def _failure(self, error: psycopg.Error) -> BaseFallida:
         text = first_line(error) if str(error).strip() else "connection lost"
-        refused = "FATAL" in text and not PASSING.search(text)
         return BaseFallida(
-            f"the lake {self._name}: PostgreSQL: {text}", hint=f"see database.path: {REFUSED}" if refused else GONE
+            f"the lake {self._name}: PostgreSQL: {text}",
+            hint=f"see database.path: {REFUSED}" if _refused(error) else GONE,
         )
+
+
+def _refused(error: psycopg.Error) -> bool:
+    """Whether asking again is of no use."""
+    return "FATAL" in str(error) and not PASSING.search(str(error))
 
 
 def _with_defaults(conninfo: str, name: str) -> str:

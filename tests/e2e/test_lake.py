@@ -88,6 +88,7 @@ def test_a_stand_by_takes_over(dos: tuple[EnLago, EnLago], tmp_path: Path) -> No
 def commands(uno: EnLago, copy: Path) -> None:
     """What an operator types works on a lake, and a copy of it is a file with the same rows."""
     assert "schema            version 1" in uno.run("check", code=0).out
+    assert "is a lake, and only a file" in uno.run("db", "plan", code=2).err
     assert "exitoso" in uno.run("runs", code=0).out
     where = (str(uno.ajustes["database.path"]), str(copy), "--data-path", str(uno.ajustes["database.data_path"]))
     told = uno.run("db", "copy", *where, code=0)
@@ -107,6 +108,11 @@ def test_postgres_is_restarted(own_postgres: Postgres, simulador: Simulador, tmp
         broken = uno.trigger("ventas", code=1)
         assert {tipo for _, tipo in broken.estados.values()} == {"db_error"}
         assert "PostgreSQL" in broken.partes["tienda_01"]["error"]["mensaje"]
+        runs = uno.run("runs", code=1)
+        assert runs.out == ""
+        assert "PostgreSQL: connection to server" in runs.err
+        assert "Failed to attach" not in runs.err
+        assert "see that PostgreSQL runs" in runs.err
         own_postgres.start()
         assert set(uno.trigger("ventas").estados.values()) == {("exitoso", None)}
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.errors import BaseFallida, ConfigError
 from klk_daemon.warehouse.archivo import Archivo
-from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.connection import CONFIG, Database
 
 INSERT = "INSERT INTO t SELECT COALESCE(max(n), 0) + 1 FROM t"
 
@@ -46,6 +47,18 @@ def opened_elsewhere(path: Path) -> bool:
     """Whether another process can write to the file now."""
     code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE OR REPLACE TABLE probe (n INTEGER)')"
     return subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False).returncode == 0
+
+
+def damaged(path: Path) -> bytes:
+    """A file, after all its blocks were torn (256 KiB each, behind three headers); its contents."""
+    path.parent.mkdir(parents=True)
+    with duckdb.connect(path, config=CONFIG) as con:
+        create(con)
+    with path.open("r+b") as file:
+        for place in range(3 * 4096, path.stat().st_size, 256 * 1024):
+            file.seek(place + 100)
+            file.write(b"torn")
+    return path.read_bytes()
 
 
 async def test_what_returns_is_committed(db: Database, path: Path) -> None:
@@ -101,6 +114,14 @@ async def test_one_that_fails_takes_no_other_along(db: Database) -> None:
     done = await asyncio.gather(*(db.transaction(partial(run, n=n)) for n in range(12)), return_exceptions=True)
     assert [isinstance(d, ValueError) for d in done] == [n % 3 == 0 for n in range(12)]
     assert (await db.transaction(numbers)).value == [n for n in range(12) if n % 3]
+
+
+async def test_a_damaged_file_is_told_of(db: Database, path: Path) -> None:
+    """What a kill in the middle of DuckDB's write of a block leaves: what is wrong, and what to do; no byte changes."""
+    before = damaged(path)
+    with pytest.raises(BaseFallida, match=r"klk\.db: .*checksum.* — the file is damaged.* put a backup in its place"):
+        await db.transaction(numbers)
+    assert await asyncio.to_thread(path.read_bytes) == before
 
 
 async def test_a_dry_run_leaves_nothing(db: Database) -> None:

@@ -23,20 +23,12 @@ from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import CONFIG, Database
 from klk_daemon.warehouse.lago import Lago
 from klk_daemon.warehouse.recibo import Nota, Recibo
-from klk_daemon.warehouse.turnos import Turnos
+from klk_daemon.warehouse.turnos import RESTART_S, Turnos
 
 AHORA = datetime(2025, 11, 17, 12)  # noqa: DTZ001 - naive local time
 T0 = datetime(2025, 11, 17, 16, tzinfo=UTC)
 ADD = "INSERT INTO ventas_por_releer SELECT 'x', NULL, NULL"
 COUNT = "SELECT count(*) FROM ventas_por_releer"
-
-
-@pytest.fixture
-def vista(postgres: Postgres, lago_nuevo: tuple[str, Path]) -> Callable[[], Lago]:
-    """Makes another process's view of one lake."""
-    name, data = lago_nuevo
-    own = postgres.create(template=name)
-    return lambda: postgres.lago(own, data)
 
 
 @pytest_asyncio.fixture
@@ -81,21 +73,6 @@ async def test_a_turn_that_does_not_end(db: Database, vista: Callable[[], Lago])
         with pytest.raises(Interrumpido):
             await waiting
     otro.cerrar()
-
-
-def test_a_store_is_one_daemons(vista: Callable[[], Lago]) -> None:
-    """The second gets what is left, knows who has the rest, and gets it when that one is gone."""
-    uno, dos = vista().turnos, vista().turnos
-    assert uno.tomar(["a", "b"]) == {"a", "b"}
-    assert dos.tomar(["b", "c"]) == {"c"}
-    assert list(dos.ajenas(["b", "c"])) == ["b"]
-    assert "klk-daemon" in dos.ajenas(["b"])["b"]
-    assert uno.tomar(["a", "b"]) == {"a", "b"}  # taken once, however often it is asked
-    uno.conservar(["a"])
-    assert dos.tomar(["a", "b"]) == {"b"}
-    uno.cerrar()
-    assert dos.tomar(["a"]) == {"a"}
-    dos.cerrar()
 
 
 async def test_a_session_lost_in_the_middle_writes_nothing(db: Database, postgres: Postgres) -> None:
@@ -149,6 +126,19 @@ async def test_no_server(tmp_path: Path) -> None:
         assert "s3 cret" not in str(e.value)
         assert "\n" not in str(e.value)
     assert "s3" not in repr(lago)
+    db.close()
+
+
+async def test_a_database_that_is_not_there(postgres: Postgres, tmp_path: Path) -> None:
+    """PostgreSQL's no is final: nobody waits for a restart, and what it said is all that is told."""
+    db = Database(postgres.lago("nada", tmp_path / "p"), lock_timeout_s=60)
+    began = time.monotonic()
+    for keep in (True, False):
+        with pytest.raises(BaseFallida, match=r"^the (lake|database) \S+ .*PostgreSQL: .*\"nada\" does not exist") as e:
+            await db.transaction(lambda con: con.execute("SELECT 1"), keep=keep)
+        assert "see database.path" in str(e.value)
+        assert "attach" not in str(e.value)
+    assert time.monotonic() - began < RESTART_S
     db.close()
 
 
