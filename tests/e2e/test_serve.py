@@ -18,7 +18,7 @@ from .daemon import Daemon, running, wait_for
 from .installation import BOSQUE, Instalacion
 
 pytestmark = pytest.mark.extras
-RUNS = 40
+RUNS = 100
 LEDGER = "SELECT run_id, estado FROM etl_ejecuciones WHERE etl_tipo = 'ventas' AND modo = 'incremental'"
 NEVER_DONE = "SELECT count(*) FROM range(1000000) AS a(i), range(1000000) AS b(j) WHERE i + j = -1"
 
