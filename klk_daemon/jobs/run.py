@@ -136,7 +136,7 @@ class _Corrida(Generic[P]):
         # Made while this waits for the database, which another thread opens.
         client = asyncio.ensure_future(self._client())
         try:
-            done = await self._entorno.database.transaction(self._open, keep=not self._dry_run, sigue=True)
+            done = await self._entorno.database.transaction(self._open, keep=not self._dry_run)
         except ConfigError as e:
             tell_refused(e)
             raise

@@ -84,21 +84,16 @@ class Archivo:
     def settle(self, con: DuckDBPyConnection) -> None:
         """Nothing: it is closed."""
 
-    def release(self, con: DuckDBPyConnection, *, sigue: bool) -> None:
+    def release(self, con: DuckDBPyConnection) -> None:
         """Checkpoints a large file whose write-ahead log has grown; a small one is by DuckDB, whenever it is closed.
 
-        But for a run that has only begun: its few rows are in the file once it has ended. What stays in the log is as
-        safe, and every reader sees it, DuckDB 1.0 too; opening takes longer with it.
+        What stays in the log is as safe, and every reader sees it, DuckDB 1.0 too; opening takes longer with it.
         """
         if self._large():
             self.checkpoint(con)
-        elif sigue:
-            con.execute("PRAGMA disable_checkpoint_on_shutdown")
-        else:
-            return
-        if self.seal is not None and self._wal.exists():
-            self.seal.touch(mode=0o600)
-            self.seal.write_text(f"{_print(self.file)} {_print(self._wal)}", encoding="ascii")
+            if self.seal is not None and self._wal.exists():
+                self.seal.touch(mode=0o600)
+                self.seal.write_text(f"{_print(self.file)} {_print(self._wal)}", encoding="ascii")
 
     def checkpoint(self, con: DuckDBPyConnection) -> None:
         """Writes the log into the file, a large one's where it has grown."""

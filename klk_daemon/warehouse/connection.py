@@ -103,7 +103,6 @@ class Database:
         keep: bool = True,
         committed: Callable[[T], None] | None = None,
         patience_s: float | None = None,
-        sigue: bool = False,
     ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
 
@@ -116,13 +115,12 @@ class Database:
             keep: False rolls back at the end (`--dry-run`).
             committed: called with the value right after the commit, before anything else is written.
             patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
-            sigue: the caller writes again in a moment: what was committed may stay in the log until then.
 
         Raises:
             BaseOcupada: another process held the file beyond that.
             BaseFallida: it cannot be opened or written.
         """
-        work = Work(run, keep=keep, committed=committed, patience_s=patience_s, sigue=sigue)
+        work = Work(run, keep=keep, committed=committed, patience_s=patience_s)
         with self._guard:
             self._waiting.append(work)
             if not self._draining:
@@ -155,9 +153,7 @@ class Database:
 
     def _drain(self) -> None:
         """Opens the database once for all that waits, so that readers get in when nothing does."""
-        sigue = False
         while (work := self._next()) is not None:
-            sigue = work.sigue
             if not work.future.set_running_or_notify_cancel():
                 continue
             try:
@@ -166,7 +162,7 @@ class Database:
                 work.future.set_exception(e)
             else:
                 work.future.set_result(done)
-        self._rest(sigue=sigue)
+        self._rest()
 
     def _done(self, work: Work[T]) -> Done[T]:
         """Does it; again where a failure may pass: a transaction bears repetition."""
@@ -206,10 +202,10 @@ class Database:
         self._limit = limit
         return self._connection
 
-    def _rest(self, *, sigue: bool) -> None:
+    def _rest(self) -> None:
         """Nothing waits: closes the database, or leaves it open in good order."""
         if not self.origen.stays_open:
-            self._disconnect(sigue=sigue)
+            self._disconnect()
         elif self._connection is not None:
             try:
                 self.origen.settle(self._connection)
@@ -219,17 +215,17 @@ class Database:
             except duckdb.Error as e:  # what is committed is in the log: the next transaction tries again
                 log.warning("bd_sin_asentar", error=first_line(e))
 
-    def _disconnect(self, *, sigue: bool = False) -> None:
-        if (connection := self._release(sigue=sigue)) is not None:
+    def _disconnect(self) -> None:
+        if (connection := self._release()) is not None:
             connection.close()
 
-    def _release(self, *, sigue: bool = False) -> DuckDBPyConnection | None:
+    def _release(self) -> DuckDBPyConnection | None:
         """Lets go of the connection, and hands it over; one to an instance that is dead is of no use to anybody."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 if not self._read_only:
-                    self.origen.release(connection, sigue=sigue)
+                    self.origen.release(connection)
             except (duckdb.Error, OSError) as e:  # what was committed is in the log, which the next opening reads
                 log.warning("bd_sin_asentar", error=first_line(e))
         return connection

@@ -128,7 +128,7 @@ class Lago:
     def settle(self, con: DuckDBPyConnection) -> None:
         """Nothing: mantenimiento.py makes files of its rows in its own time."""
 
-    def release(self, con: DuckDBPyConnection, *, sigue: bool) -> None:
+    def release(self, con: DuckDBPyConnection) -> None:
         """Nothing: what is committed is in PostgreSQL."""
 
     def soltar(self) -> None:

@@ -136,8 +136,8 @@ class Origen(Protocol):
             duckdb.Error: it cannot.
         """
 
-    def release(self, con: DuckDBPyConnection, *, sigue: bool) -> None:
-        """The connection is about to be closed; `sigue`: to be opened again in a moment, to go on writing.
+    def release(self, con: DuckDBPyConnection) -> None:
+        """The connection is about to be closed.
 
         Raises:
             duckdb.Error: it cannot be prepared for that.

@@ -76,7 +76,7 @@ class Servido(Archivo):
         """
         self.checkpoint(con)
 
-    def release(self, con: DuckDBPyConnection, *, sigue: bool) -> None:
+    def release(self, con: DuckDBPyConnection) -> None:
         """Stops serving; readers under way are cut off.
 
         Raises:
@@ -85,7 +85,7 @@ class Servido(Archivo):
         if self._serving.is_set():
             self._serving.clear()
             con.execute("CALL quack_stop(?)", [self.uri])
-        Archivo.release(self, con, sigue=sigue)
+        Archivo.release(self, con)
 
 
 def _answers(uri: str) -> bool:

@@ -33,7 +33,6 @@ class Work(Generic[T]):
         keep: bool,
         committed: Callable[[T], None] | None,
         patience_s: float | None,
-        sigue: bool,
     ) -> None:
         # The caller's, so that what is logged in the thread names the run.
         self._context = contextvars.copy_context()
@@ -41,7 +40,6 @@ class Work(Generic[T]):
         self.keep = keep
         self.committed = committed
         self.patience_s = patience_s
-        self.sigue = sigue
         self.future: Future[Done[T]] = Future()
         self.queued = time.monotonic()
 

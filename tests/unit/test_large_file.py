@@ -44,11 +44,9 @@ def large(path: Path) -> Iterator[Database]:
     database.close()
 
 
-def insert(database: Database, n: int, relleno: str = "", *, sigue: bool = False) -> None:
+def insert(database: Database, n: int, relleno: str = "") -> None:
     """One commit."""
-    asyncio.run(
-        database.transaction(lambda con: changed(con, "INSERT INTO t VALUES (?, ?)", [n, relleno]), sigue=sigue)
-    )
+    asyncio.run(database.transaction(lambda con: changed(con, "INSERT INTO t VALUES (?, ?)", [n, relleno])))
     database._thread.submit(lambda: None).result()  # it has closed
 
 
@@ -59,12 +57,6 @@ def rows(database: Database) -> list[int]:
         return [n for (n,) in con.execute("SELECT n FROM t ORDER BY n").fetchall()]
 
     return asyncio.run(database.transaction(read)).value
-
-
-def rows_aside(path: Path) -> str:
-    """What a reader in another process sees."""
-    read = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute('FROM t').fetchall())"
-    return subprocess.run([sys.executable, "-c", read, path], capture_output=True, text=True, check=True).stdout
 
 
 def log_of(path: Path) -> Path:
@@ -80,7 +72,9 @@ def test_a_commit_stays_in_the_log_and_is_seen(large: Database, path: Path) -> N
     assert path.with_name("seal").stat().st_mode & 0o777 == 0o600
     assert log_of(path).stat().st_size > 0
     assert rows(large) == [1]
-    assert rows_aside(path) == "[(1, '')]\n"
+    read = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute('FROM t').fetchall())"
+    out = subprocess.run([sys.executable, "-c", read, path], capture_output=True, text=True, check=True).stdout
+    assert out == "[(1, '')]\n"
 
 
 def test_a_long_log_is_written_into_the_file(large: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,25 +95,6 @@ def test_a_small_file_has_no_log(tmp_path: Path) -> None:
     insert(database, 1)
     database.close()
     assert not log_of(tmp_path / "klk.db").exists()
-
-
-def test_the_log_of_a_run_that_begins_waits_for_its_end(tmp_path: Path) -> None:
-    """Its few rows are seen, a file put in its place does not get them, and the run's last commit ends it."""
-    path = tmp_path / "klk.db"
-    with duckdb.connect(path) as con:
-        con.execute("CREATE TABLE t (n INTEGER, relleno VARCHAR)")
-    database = Database(Archivo(path, seal=tmp_path / "seal"))
-    shutil.copy2(path, tmp_path / "copy")
-    insert(database, 1, sigue=True)
-    assert log_of(path).stat().st_size > 0
-    assert rows_aside(path) == "[(1, '')]\n"
-    insert(database, 2)
-    assert not log_of(path).exists()
-    assert rows(database) == [1, 2]
-    insert(database, 3, sigue=True)
-    shutil.copy2(tmp_path / "copy", path)
-    assert rows(database) == []
-    database.close()
 
 
 @pytest.mark.parametrize("keep_times", [False, True])
