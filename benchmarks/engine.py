@@ -15,6 +15,7 @@ import duckdb
 
 from benchmarks.process import MB
 from klk_daemon.bootstrap.app import build
+from klk_daemon.daemon.lifecycle import look_for_cycles_seldom
 from klk_daemon.domain import Job, Resultado
 from klk_daemon.jobs.trigger import en_turno
 from klk_daemon.settings import load
@@ -88,6 +89,7 @@ class Engine:
         self._app.setup_logs(console="critical")
         self._runner = asyncio.Runner()
         self.added = 0  # rows, by the last run
+        look_for_cycles_seldom()
 
     @property
     def size_mb(self) -> float:

@@ -24,6 +24,12 @@ DRAIN_S = 8.0
 CYCLES_AFTER = 100_000
 
 
+def look_for_cycles_seldom() -> None:
+    """Sets the collector for a process that lives on: what was made until now stays, and is not gone through."""
+    gc.freeze()
+    gc.set_threshold(CYCLES_AFTER)
+
+
 async def serve(
     *,
     workers: Mapping[Job, Worker],
@@ -54,8 +60,7 @@ async def serve(
     Raises:
         KlkError: the schedule cannot be brought to fire; only a new process helps.
     """
-    gc.freeze()  # what was made until now stays: no search goes through it
-    gc.set_threshold(CYCLES_AFTER)
+    look_for_cycles_seldom()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -146,13 +146,14 @@ def comparar(con: DuckDBPyConnection, tienda: Tienda, lineas: Lineas, *fechas: d
 
 def _apartar_copias(con: DuckDBPyConnection) -> int:
     """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; how many others."""
+    if not scalar(con, "SELECT count(*) - count(DISTINCT (numero_factura, clave)) FROM previas"):
+        return 0
     sobrantes = changed(
         con,
         "CREATE OR REPLACE TEMP TABLE sobrantes AS SELECT * FROM previas"
         " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY numero_factura, clave)",
     )
-    if sobrantes:
-        con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
+    con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
     return sobrantes
 
 
