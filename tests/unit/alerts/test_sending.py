@@ -127,7 +127,7 @@ async def test_logged_by_name(tmp_path: Path, receptor: Receptor) -> None:
     """Each fate of a message has its event, with the channel's secrets masked."""
     caja = Caja(tmp_path)
     receptor.status = 404
-    canal = Canal(receptor.url().replace("127", "user:secreto@127"))
+    canal = Canal(receptor.url().replace("//", "//user:secreto@", 1))
     sending = sender(tmp_path, caja, canal)
     caja.see(causa("klk"))
     with capture_logs() as events:
