@@ -108,7 +108,7 @@ def test_dead_channel(usada: Instalacion, simulador: Simulador, receptor: Recept
     with receiver() as later:
         later.status = 503
         avisar(usada, receptor, fail_after=1)
-        usada.ajustes["alerts.urls"] = [later.url("x").replace("127", "user:secreto@127"), receptor.url()]
+        usada.ajustes["alerts.urls"] = [later.url("x").replace("//", "//user:secreto@", 1), receptor.url()]
         usada.configure()
         simulador.fallas.poner(Falla(TipoFalla.HTTP, status=500))
         usada.trigger("inventario", code=1)
