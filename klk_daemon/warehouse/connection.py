@@ -44,6 +44,8 @@ POLL_S = 0.1
 # further one.
 ATTEMPTS = 5
 PAUSE_S = 0.2
+# Who holds the file while a transaction of ours goes on.
+OURS = "this program itself"
 # Not every failure to replay is the log's own: a full disk or too little memory may pass.
 WAL_UNREADABLE = re.compile(r"Failure while replaying WAL.*(corrupt|checksum|serializ)", re.IGNORECASE | re.DOTALL)
 HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -82,7 +84,7 @@ class Database:
         self._also = also
         self._connection: DuckDBPyConnection | None = None
         self._limit = memory_limit
-        self.holder = "another process"  # as far as is known: who holds the file that is waited for
+        self._holder = OURS
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
         self._waiting: deque[Work[Any]] = deque()
         self._guard = threading.Lock()
@@ -244,7 +246,9 @@ class Database:
             try:
                 if not self._read_only:
                     self.origen.before_open()
-                return self._prepared(duckdb.connect(self.origen.path, read_only=self._read_only, config=self._config))
+                connection = duckdb.connect(self.origen.path, read_only=self._read_only, config=self._config)
+                self._holder = OURS
+                return self._prepared(connection)
             except OSError as e:
                 raise BaseFallida(
                     f"the database {self.origen.name} cannot be reached: {e}", hint="see database.path"
@@ -259,7 +263,7 @@ class Database:
                     continue
                 if (holder := HOLDER.search(str(e))) is None and "Could not set lock" not in str(e):
                     raise
-                self.holder = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
+                self._holder = f"{holder['program']} (pid {holder['pid']})" if holder else "another process"
                 if self._stopping.is_set():
                     raise Interrumpido("shutdown while another process held the database") from e
                 if time.monotonic() >= work.queued + patience_s:
@@ -277,9 +281,9 @@ class Database:
         return connection
 
     def busy(self, patience_s: float) -> BaseOcupada:
-        """What is said when it is waited for no longer."""
+        """What is said when it is waited for no longer, by one whose turn has not come even."""
         return BaseOcupada(
-            f"the database {self.origen.name} was held by {self.holder} for more than {patience_s:g} s",
+            f"the database {self.origen.name} was held by {self._holder} for more than {patience_s:g} s",
             hint="close that program, or raise database.lock_timeout_s; the next run makes it up",
         )
 

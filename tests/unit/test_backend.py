@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -69,7 +70,14 @@ async def test_status_does_not_wait_for_a_held_database(tmp_path: Path) -> None:
             await asyncio.wait_for(asked.status(), 5)
         other.communicate()
         await run
-        app.database.close()
+    done = threading.Event()
+    run = asyncio.create_task(app.database.transaction(lambda _: done.wait(30)))
+    await asyncio.sleep(0)
+    with pytest.raises(BaseOcupada, match="held by this program itself"):  # and not by who held it before
+        await asyncio.wait_for(asked.status(), 5)
+    done.set()
+    await run
+    app.database.close()
 
 
 @pytest.mark.parametrize("error", [None, BaseFallida("the database is no database")])
