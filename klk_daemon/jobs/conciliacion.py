@@ -78,7 +78,6 @@ class Conciliacion:
         fecha = ventana.fecha
         pedida = sesion.reloj
         lineas, rechazos = await leer(tienda, ventana, sesion)
-        extraida = sesion.reloj
         conteo = Conteo()
         tardanza = conciliacion.Tardanza()
 
@@ -86,14 +85,12 @@ class Conciliacion:
             nonlocal conteo, tardanza
             conteo = conciliacion.igualar(
                 con,
-                tienda,
                 fecha,
                 lineas,
                 rechazos,
                 min_ratio=self.min_ratio,
                 run_id=sesion.libro.run_id,
                 pedida=pedida,
-                extraida=extraida,
                 now=sesion.reloj,
             )
             cobertura.registrar(
@@ -111,7 +108,7 @@ class Conciliacion:
 
         def load(con: DuckDBPyConnection) -> Conteo:
             # A row that could not be read is in KLK's day, and not in ours.
-            igual = not rechazos and certificados.certificar(con, tienda, fecha, lineas, now=sesion.reloj)
+            igual = not rechazos and certificados.certificar(con, fecha, lineas, now=sesion.reloj)
             if not igual:
                 log.warning("dia_no_certificado", fecha=str(fecha), rechazadas=len(rechazos))
             return Conteo()

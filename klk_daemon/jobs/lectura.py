@@ -19,4 +19,4 @@ async def leer(tienda: Tienda, ventana: Ventana, sesion: Sesion) -> tuple[Lineas
     """
     with sesion.extraccion():
         lote = convert.ventas(ventana, await sesion.client.ventas(tienda.sucursal, ventana))
-    return ventas.preparar(lote.filas), lote.rechazos
+    return ventas.preparar(tienda, lote.filas, extraida=sesion.reloj), lote.rechazos

@@ -81,10 +81,9 @@ class Ventas:
 
     async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion, *, ultima: bool) -> None:
         lineas, rechazos = await leer(tienda, ventana, sesion)
-        extraida = sesion.reloj
 
         def load(con: DuckDBPyConnection) -> Conteo:
-            conteo = ventas.cargar(con, tienda, lineas, extraida=extraida, now=sesion.reloj)
+            (conteo,) = ventas.cargar(con, [lineas], now=sesion.reloj)
             cobertura.registrar(
                 con,
                 tienda.id,

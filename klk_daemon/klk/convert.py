@@ -12,6 +12,7 @@ from typing import Any
 from klk_daemon.domain import Lote, Ventana
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.klk.wire import Articulo, LineaVenta, momento
+from klk_daemon.mapped import Mapped
 
 SIN_CATEGORIA = "SIN CATEGORIA"
 DESCRIPCION_MAX = 200
@@ -59,15 +60,16 @@ def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
     Lines outside the window are left out: KLK was asked for more than belongs to it, or its hour filter does
     something else (trap 2), and what was not asked for is not vouched for.
     """
-    por_clave: dict[tuple[str, int], dict[str, Any]] = {}
+    por_clave: dict[tuple[str, int], tuple[LineaVenta, datetime]] = {}
     for fila in respuesta.filas:
         vendida = momento(fila)
         if ventana.desde <= vendida < ventana.hasta:
-            por_clave[fila["numero_factura"], fila["linea"]] = _linea(fila, vendida)
-    return Lote(list(por_clave.values()), respuesta.rechazos)
+            por_clave[fila["numero_factura"], fila["linea"]] = (fila, vendida)
+    return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos)
 
 
-def _linea(fila: LineaVenta, vendida: datetime) -> dict[str, Any]:
+def _linea(leida: tuple[LineaVenta, datetime]) -> dict[str, Any]:
+    fila, vendida = leida
     producto, cantidad, dinero = fila["producto"][0], fila["cantidad"][0], fila["financiero"][0]
     total = dinero["venta_total_usd"]
     unidad = texto(cantidad.get("unidad_medida_venta")) or "UNIDAD"

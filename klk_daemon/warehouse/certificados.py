@@ -10,30 +10,29 @@ from decimal import Decimal
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.domain import Tienda
 from klk_daemon.warehouse import ventas
-from klk_daemon.warehouse.staging import count, scalar
+from klk_daemon.warehouse.staging import scalar
 from klk_daemon.warehouse.ventas import Lineas
 
 
-def certificar(con: DuckDBPyConnection, tienda: Tienda, fecha: date, lineas: Lineas, *, now: datetime) -> bool:
+def certificar(con: DuckDBPyConnection, fecha: date, lineas: Lineas, *, now: datetime) -> bool:
     """Certifies a day if the table holds exactly `lineas` for it; in the caller's transaction.
 
     Args:
         con: an open transaction.
-        tienda: the store.
         fecha: the day.
-        lineas: what KLK answered when asked again.
+        lineas: what KLK answered when asked again, of one store.
         now: naive local time.
 
     Returns:
         Whether it does; where not, KLK changed between the two answers, and the day stays open.
     """
-    with ventas.comparar(con, tienda, lineas, fecha):
+    tienda = lineas.tienda
+    with ventas.comparar(con, [lineas], fecha) as comparacion:
         held = int(
             scalar(con, "SELECT count(*) FROM ventas_raw WHERE ubicacion_id = ? AND fecha = ?", [tienda.id, str(fecha)])
         )
-        if count(con, "cambios") or held != lineas.numero:
+        if comparacion.cambios or held != lineas.numero:
             return False
         vigente = scalar(
             con,

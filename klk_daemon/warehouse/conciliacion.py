@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 from duckdb import DuckDBPyConnection
@@ -11,7 +10,8 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.domain import Conteo, Rechazo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
 from klk_daemon.warehouse import certificados, ventas
-from klk_daemon.warehouse.staging import changed, pack, scalar, stage
+from klk_daemon.warehouse.packing import pack
+from klk_daemon.warehouse.staging import changed, scalar, stage
 from klk_daemon.warehouse.ventas import Lineas
 
 log = structlog.get_logger()
@@ -21,7 +21,6 @@ CLAVE = {"numero_factura": "VARCHAR", "linea": "BIGINT"}
 
 def igualar(
     con: DuckDBPyConnection,
-    tienda: Tienda,
     fecha: date,
     lineas: Lineas,
     rechazos: Sequence[Rechazo],
@@ -29,26 +28,24 @@ def igualar(
     min_ratio: float,
     run_id: str,
     pedida: datetime,
-    extraida: datetime,
     now: datetime,
 ) -> Conteo:
     """Adds, updates and deletes lines of one day, and records each difference; in the caller's transaction.
 
     Args:
         con: an open transaction.
-        tienda: the store.
         fecha: the day.
-        lineas: all that KLK has for it.
+        lineas: all that KLK has for it, of one store.
         rechazos: rows that could not be read: a line that one of them may be is not taken for annulled.
         min_ratio: a day with fewer lines than this share of those held is refused.
         run_id: for `ventas_correcciones`.
         pedida: when KLK was asked, naive local time: what was written since may be missing from its answer.
-        extraida: when it answered.
         now: naive local time.
 
     Raises:
         SnapshotSospechoso: too few lines; nothing is changed (klk-api.md, traps 8 and 9).
     """
+    tienda = lineas.tienda
     held = int(
         scalar(
             con,
@@ -62,10 +59,10 @@ def igualar(
             f"{tienda.id} {fecha}: KLK lists {lineas.numero} lines, {held} are held",
             hint="the day is left as it is; the next conciliacion tries again",
         )
-    with ventas.comparar(con, tienda, lineas, fecha) as comparacion:
+    with ventas.comparar(con, [lineas], fecha) as comparacion:
         _anotar_cambios(con, tienda, comparacion, run_id, now)
         eliminados = _eliminar(con, tienda, fecha, rechazos, comparacion, run_id=run_id, pedida=pedida, now=now)
-        conteo = ventas.aplicar(con, tienda, comparacion, extraida=extraida, now=now)
+        (conteo,) = ventas.aplicar(con, comparacion, now=now)
     if eliminados:
         certificados.reabrir(con, tienda.id, [fecha], now)
     return conteo + Conteo(eliminados=eliminados)
@@ -84,7 +81,7 @@ def _anotar_cambios(
         f" FROM cambios AS n LEFT JOIN previas AS p ON {ventas.ITSELF} ORDER BY n.numero_factura, n.linea",
         {"now": now, "ubicacion": tienda.id, "run_id": run_id},
     )
-    if comparacion.sobrantes:
+    if any(c.sobrantes for c in comparacion.cambios.values()):
         con.execute(  # of a line's copies: the one that goes, and the one that stays
             "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
             f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('s')}, s.numero_factura, s.clave, 'eliminada',"
@@ -113,7 +110,7 @@ def _eliminar(
     if None in claves:
         log.warning("dia_con_filas_sin_clave", fecha=str(fecha), filas=claves.count(None))
         return 0
-    stage(con, "ilegibles", pack([clave for clave in claves if clave is not None], CLAVE))
+    stage(con, "ilegibles", CLAVE, pack([*CLAVE], [clave for clave in claves if clave is not None]))
     de_mas = (
         "v.ubicacion_id = $ubicacion AND v.fecha = $fecha AND NOT EXISTS"
         f" (SELECT 1 FROM lote AS n WHERE {comparacion.mismo}) AND NOT EXISTS"
@@ -147,7 +144,7 @@ def _como_linea(alias: str) -> str:
     return f"TRY_CAST(TRY_CAST({alias}.linea AS DOUBLE) AS INTEGER)"
 
 
-def _clave(rechazo: Rechazo) -> dict[str, Any] | None:
+def _clave(rechazo: Rechazo) -> tuple[str, int] | None:
     """Which line a row that cannot be loaded is; None where that cannot be read either."""
     fila = rechazo.fila
     if not isinstance(fila, dict):
@@ -158,7 +155,7 @@ def _clave(rechazo: Rechazo) -> dict[str, Any] | None:
         linea = int(float(fila["linea"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return {"numero_factura": numero, "linea": linea} if numero and 0 <= linea < LINEAS else None
+    return (numero, linea) if numero and 0 <= linea < LINEAS else None
 
 
 @dataclass(frozen=True, slots=True)

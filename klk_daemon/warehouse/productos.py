@@ -8,7 +8,8 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.warehouse.staging import changed, column_types, pack_tuples, stage
+from klk_daemon.warehouse.packing import pack
+from klk_daemon.warehouse.staging import changed, column_types, stage
 
 FICHA = ("codigo_barras", "descripcion", "categoria", "grupo", "subgrupo", "marca")
 TIPOS = {"codigo_producto": "VARCHAR", **dict.fromkeys(FICHA, "VARCHAR"), "precio": "DECIMAL(18, 6)"}
@@ -52,7 +53,7 @@ def actualizar(con: DuckDBPyConnection, fichas: Sequence[Ficha], now: datetime) 
     """
     if not fichas:
         return
-    stage(con, "lote", pack_tuples(fichas, TIPOS))
+    stage(con, "lote", TIPOS, pack([*TIPOS], fichas))
     # As the column holds it, or a price with more decimals would differ for ever.
     precio = f"TRY_CAST(n.precio AS {column_types(con, 'productos')['precio_venta']})"
     distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)

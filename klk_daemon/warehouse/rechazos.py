@@ -7,7 +7,8 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Job, Rechazo
 from klk_daemon.jsontext import json_text
-from klk_daemon.warehouse.staging import pack, stage
+from klk_daemon.warehouse.packing import pack
+from klk_daemon.warehouse.staging import stage
 
 TYPES = {"motivo": "VARCHAR", "fila": "VARCHAR"}
 
@@ -17,7 +18,7 @@ def anotar(con: DuckDBPyConnection, job: Job, ubicacion_id: str, rechazos: Seque
     if not rechazos:
         return
     distintas = {(r.motivo, json_text(r.fila)) for r in rechazos}
-    stage(con, "lote_rechazado", pack([{"motivo": motivo, "fila": fila} for motivo, fila in sorted(distintas)], TYPES))
+    stage(con, "lote_rechazado", TYPES, pack([*TYPES], sorted(distintas)))
     con.execute(
         "UPDATE filas_rechazadas AS f SET veces = veces + 1, ultima_vez = ? FROM lote_rechazado AS n"
         " WHERE f.job = ? AND f.ubicacion_id = ? AND f.motivo = n.motivo AND CAST(f.fila AS VARCHAR) = n.fila",

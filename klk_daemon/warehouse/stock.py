@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
+from klk_daemon.warehouse.packing import Packed, pack
 from klk_daemon.warehouse.productos import Catalogo, Ficha, actualizar, ficha
-from klk_daemon.warehouse.staging import Columnas, changed, in_lake, pack, scalar, stage
+from klk_daemon.warehouse.staging import changed, in_lake, scalar, stage
 
 TIPOS = {
     "almacen_codigo": "VARCHAR",
@@ -32,7 +34,7 @@ class Snapshot:
 
     articulos: Mapping[str, int]
     fichas: Mapping[str, Ficha]
-    existencias: Columnas
+    existencias: Packed
 
 
 def preparar(almacenes: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
@@ -45,7 +47,7 @@ def preparar(almacenes: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
     return Snapshot(
         {almacen: len(filas) for almacen, filas in almacenes.items()},
         {fila["codigo_producto"]: ficha(fila) for fila in todas},
-        pack(todas, TIPOS),
+        pack([*TIPOS], [*map(itemgetter(*TIPOS), todas)]),
     )
 
 
@@ -75,7 +77,7 @@ def cargar(
     for almacen, articulos in snapshot.articulos.items():
         _revisar(con, tienda, almacen, articulos, min_ratio)
     actualizar(con, catalogo.faltan(snapshot.fichas), now)
-    stage(con, "lote", snapshot.existencias)
+    stage(con, "lote", TIPOS, snapshot.existencias)
     conteo = _stock(con, tienda, sum(snapshot.articulos.values()), now)
     con.execute("DROP TABLE lote")
     return conteo

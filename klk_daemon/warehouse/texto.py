@@ -6,7 +6,6 @@ They are written as the older pipeline did (legacy-db.md, "Where a value comes f
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from klk_daemon.warehouse.schema import iniciales
 
@@ -23,12 +22,6 @@ def textuales(tabla: str, tipos: Mapping[str, str]) -> dict[str, str]:
     """
     nuevos = iniciales()[tabla]
     return {c: nuevos[c] for c, tipo in tipos.items() if tipo == TEXTO and nuevos.get(c, TEXTO) != TEXTO}
-
-
-def decimal(numero: float) -> str:
-    """`1.0`, `0.974138`: all of a float's digits, and never an exponent."""
-    text = repr(numero)
-    return format(Decimal(text), "f") if "e" in text else text
 
 
 def sello(momento: datetime, tipo: str) -> datetime | str:

@@ -3,8 +3,6 @@
 A line is (ubicacion_id, numero_factura, linea): klk-api.md, trap 4. Nothing but the transaction keeps it unique.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,146 +13,166 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Tienda
+from klk_daemon.mapped import Mapped
 from klk_daemon.warehouse import texto
-from klk_daemon.warehouse.staging import Columnas, changed, column_types, scalar, stage
+from klk_daemon.warehouse.packing import Packed, pack
+from klk_daemon.warehouse.staging import changed, column_types, scalar, stage
 
 # How far from a line's date its older version is looked for, should a correction have moved it to another day.
 MOVED_DAYS = timedelta(days=3)
 # Written when a line is, and no part of what KLK says of it.
 STAMPS = ("fecha_extraccion", "fecha_transformacion", "fecha_carga", "fecha_actualizacion")
 OURS = ("ubicacion_id", "ubicacion_nombre", *STAMPS)
-KEY = "v.ubicacion_id = $ubicacion AND v.numero_factura = n.numero_factura AND v.linea = n.linea"
+# Of ours: what is known as soon as a line is read, and what only when it is written.
+AL_LEER, AL_ESCRIBIR = OURS[:3], OURS[3:]
+KEY = "v.ubicacion_id = n.ubicacion_id AND v.numero_factura = n.numero_factura AND v.linea = n.linea"
 NEAR = "v.fecha BETWEEN $desde AND $hasta"
 # A line held and the one that was read: `clave` is the latter's number, whatever the former's text (`1`, `1.0`).
-ITSELF = "p.numero_factura = n.numero_factura AND p.clave = n.linea"
-EXPONENT = re.compile(r"\d[eE][-+]?\d")
+ITSELF = "p.ubicacion_id = n.ubicacion_id AND p.numero_factura = n.numero_factura AND p.clave = n.linea"
 
 
 @dataclass(frozen=True, slots=True)
 class Lineas:
-    """Lines on their way into the database, as text: a tenth of the memory that they take as dictionaries.
+    """A store's lines on their way into the database.
 
     Attributes:
-        numero: how many.
+        tienda: whose they are.
         fechas: the dates at which they were sold.
-        columnas: each column's values as one JSON list.
+        filas: the lines.
     """
 
-    numero: int
+    tienda: Tienda
     fechas: frozenset[date]
-    columnas: Mapping[str, str]
+    filas: Packed
+
+    @property
+    def numero(self) -> int:
+        """How many."""
+        return self.filas.count
 
 
-def preparar(filas: Sequence[Mapping[str, Any]]) -> Lineas:
-    """Makes converted lines, each key once (klk/convert.py), ready to be loaded. Needs no database."""
-    if not filas:
-        return Lineas(0, frozenset(), {})
-    nombres = list(filas[0])
-    valores = zip(*map(itemgetter(*nombres), filas), strict=True)
-    return Lineas(
-        len(filas),
-        frozenset(map(date.fromisoformat, {fila["fecha"] for fila in filas})),
-        dict(zip(nombres, map(_lista, valores), strict=True)),
-    )
+def preparar(tienda: Tienda, filas: Sequence[Mapping[str, Any]], *, extraida: datetime) -> Lineas:
+    """Makes converted lines ready to be loaded. Needs no database.
+
+    Args:
+        tienda: whose they are.
+        filas: the lines, each key once (klk/convert.py).
+        extraida: when KLK answered, naive local time.
+    """
+    fechas: set[str] = set()
+    nuestras = (tienda.id, tienda.nombre, texto.sello(extraida, texto.TEXTO))
+    columnas = tuple(filas[0]) if filas else ()
+    valores = itemgetter(*columnas) if filas else tuple
+
+    def valores_de(fila: Mapping[str, Any]) -> Sequence[Any]:
+        fechas.add(fila["fecha"])
+        return (*nuestras, *valores(fila))
+
+    packed = pack((*AL_LEER, *columnas), Mapped(valores_de, filas))
+    return Lineas(tienda, frozenset(map(date.fromisoformat, fechas)), packed)
 
 
-def _lista(valores: Sequence[Any]) -> str:
-    """A JSON list whose numbers have no exponent: a column of text takes them over as they are written."""
-    lista = json.dumps(valores)
-    if EXPONENT.search(lista):
-        return json.dumps([texto.decimal(valor) if isinstance(valor, float) else valor for valor in valores])
-    return lista
+@dataclass(frozen=True, slots=True)
+class Cambios:
+    """How many lines of one store differ from what is held, how many of those are held, and copies too many."""
+
+    lineas: int = 0
+    tenidas: int = 0
+    sobrantes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparacion:
-    """Staged rows beside what is held of them.
+    """Staged lines beside what is held of them.
 
-    Temporary tables while it lasts: `lote` (the rows), `previas` (their versions in the table, each line once, with
-    `fila`, its place), `cambios` (the rows that are not there, or not so); in a table of text that has such also
+    Temporary tables while it lasts: `lote` (the lines), `previas` (their versions in the table, each line once, with
+    `fila`, its place), `cambios` (the lines that are not there, or not so); in a table of text that has such also
     `sobrantes` (a line's other copies).
 
     Attributes:
-        filas: how many rows there are.
-        cambios: how many of them are not there, or not so.
-        sobrantes: how many copies are too many.
+        lotes: the lines, by store.
+        cambios: of each store that has any.
         columnas: the columns that are compared.
-        sellos: the types of the columns that are not.
+        sellos: the types of those that are not.
         rango: the dates between which `previas` was looked for.
         mismo: SQL: the line `v` of the table is the line `n` that was read.
     """
 
-    filas: int
-    cambios: int
-    sobrantes: int
+    lotes: Mapping[str, Lineas]
+    cambios: Mapping[str, Cambios]
     columnas: Sequence[str]
     sellos: Mapping[str, str]
     rango: Mapping[str, str]
     mismo: str
 
 
-def cargar(
-    con: DuckDBPyConnection,
-    tienda: Tienda,
-    lineas: Lineas,
-    *,
-    extraida: datetime,
-    now: datetime,
-) -> Conteo:
-    """Loads lines in the caller's transaction.
+def cargar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *, now: datetime) -> list[Conteo]:
+    """Loads the lines of stores, each once among them, in the caller's transaction.
 
     Args:
         con: an open transaction.
-        tienda: whose lines they are.
-        lineas: what was read.
-        extraida: when KLK answered, naive local time.
+        lotes: what was read.
         now: naive local time, for `fecha_carga` and `fecha_actualizacion`.
 
     Returns:
-        What happened to them; `rechazados` is not this function's.
+        What happened to them, in their order; `rechazados` is not this function's.
     """
-    if not lineas.numero:
-        return Conteo()
-    with comparar(con, tienda, lineas) as comparacion:
-        return aplicar(con, tienda, comparacion, extraida=extraida, now=now)
+    if not any(lote.numero for lote in lotes):
+        return [Conteo() for _ in lotes]
+    with comparar(con, lotes) as comparacion:
+        return aplicar(con, comparacion, now=now)
 
 
 @contextmanager
-def comparar(con: DuckDBPyConnection, tienda: Tienda, lineas: Lineas, *fechas: date) -> Iterator[Comparacion]:
-    """Stages lines of one store and compares them with what is held; `fechas` are days to look at besides theirs."""
+def comparar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *fechas: date) -> Iterator[Comparacion]:
+    """Stages lines and compares them with what is held; `fechas` are days to look at besides theirs."""
     todos = column_types(con, "ventas_raw")
-    tipos = {c: tipo for c, tipo in todos.items() if c not in OURS and (not lineas.numero or c in lineas.columnas)}
+    leidas = {c for lote in lotes for c in lote.filas.columns if lote.numero} or todos.keys()
+    tipos = {c: tipo for c, tipo in todos.items() if c not in OURS and c in leidas}
     textuales = texto.textuales("ventas_raw", tipos)
-    todas = lineas.fechas.union(fechas)
+    todas = frozenset(fechas).union(*(lote.fechas for lote in lotes))
     rango = {"desde": str(min(todas) - MOVED_DAYS), "hasta": str(max(todas) + MOVED_DAYS)}
     mismo = clave(textuales)
-    stage(con, "lote", Columnas(tipos, [lineas.columnas.get(c, "[]") for c in tipos]))
+    tiendas = {f"t{n}": lote.tienda.id for n, lote in enumerate(lotes)}
+    stage(con, "lote", {c: todos[c] for c in AL_LEER} | tipos, *(lote.filas for lote in lotes))
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE previas AS SELECT v.rowid AS fila, n.linea AS clave,"
-        f" {', '.join('v.' + c for c in tipos)}"
-        f" FROM ventas_raw AS v JOIN lote AS n ON {mismo} WHERE v.ubicacion_id = $ubicacion AND {NEAR}",
-        {"ubicacion": tienda.id, **rango},
+        f"CREATE OR REPLACE TEMP TABLE previas AS SELECT v.rowid AS fila, n.linea AS clave, v.ubicacion_id,"
+        f" {', '.join('v.' + c for c in tipos)} FROM ventas_raw AS v JOIN lote AS n ON {mismo}"
+        f" WHERE v.ubicacion_id IN ({', '.join('$' + t for t in tiendas)}) AND {NEAR}",
+        {**tiendas, **rango},
     )
-    sobrantes = _apartar_copias(con) if textuales else 0
-    cambios = changed(con, f"CREATE OR REPLACE TEMP TABLE cambios AS {_cambios(tipos)}")
-    if textuales and cambios:
-        cambios -= _apartar_iguales(con, tipos, textuales)
-    sellos = {c: todos[c] for c in OURS}
-    yield Comparacion(lineas.numero, cambios, sobrantes, list(tipos), sellos, rango, mismo)
+    sobrantes = _apartar_copias(con) if textuales else {}
+    distintas = changed(con, f"CREATE OR REPLACE TEMP TABLE cambios AS {_cambios(tipos)}")
+    if textuales and distintas:
+        _apartar_iguales(con, tipos, textuales)
+    sellos = {c: todos[c] for c in AL_ESCRIBIR}
+    cambios = _contar(con, sobrantes)
+    yield Comparacion({lote.tienda.id: lote for lote in lotes}, cambios, list(tipos), sellos, rango, mismo)
     con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE cambios; DROP TABLE IF EXISTS sobrantes")
 
 
-def _apartar_copias(con: DuckDBPyConnection) -> int:
-    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; how many others."""
-    if not scalar(con, "SELECT count(*) - count(DISTINCT (numero_factura, clave)) FROM previas"):
-        return 0
-    sobrantes = changed(
-        con,
+def _contar(con: DuckDBPyConnection, sobrantes: Mapping[str, int]) -> dict[str, Cambios]:
+    filas = con.execute(
+        "SELECT n.ubicacion_id, count(*), count(p.clave) FROM cambios AS n"
+        f" LEFT JOIN (SELECT ubicacion_id, numero_factura, clave FROM previas) AS p ON {ITSELF} GROUP BY 1"
+    ).fetchall()
+    cambios = {id_: Cambios(lineas, tenidas, sobrantes.get(id_, 0)) for id_, lineas, tenidas in filas}
+    return {id_: Cambios(sobrantes=n) for id_, n in sobrantes.items()} | cambios
+
+
+def _apartar_copias(con: DuckDBPyConnection) -> dict[str, int]:
+    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; the others' number.
+
+    By store.
+    """
+    if not scalar(con, "SELECT count(*) - count(DISTINCT (ubicacion_id, numero_factura, clave)) FROM previas"):
+        return {}
+    con.execute(
         "CREATE OR REPLACE TEMP TABLE sobrantes AS SELECT * FROM previas"
-        " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY numero_factura, clave)",
+        " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY ubicacion_id, numero_factura, clave)"
     )
     con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
-    return sobrantes
+    return dict(con.execute("SELECT ubicacion_id, count(*) FROM sobrantes GROUP BY 1").fetchall())
 
 
 def clave(textuales: Mapping[str, str]) -> str:
@@ -169,12 +187,11 @@ def _cambios(tipos: Mapping[str, str]) -> str:
     return f"SELECT n.* FROM lote AS n ANTI JOIN previas AS p ON {ITSELF} AND {_iguales(tipos, {})}"
 
 
-def _apartar_iguales(con: DuckDBPyConnection, tipos: Mapping[str, str], textuales: Mapping[str, str]) -> int:
-    """Takes those out of `cambios` that are held in another text of the same meaning; how many."""
+def _apartar_iguales(con: DuckDBPyConnection, tipos: Mapping[str, str], textuales: Mapping[str, str]) -> None:
+    """Takes those out of `cambios` that are held in another text of the same meaning."""
     if not scalar(con, f"SELECT count(*) FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}"):
-        return 0  # nearly always: what is held was written here, and to compare meanings takes long
-    iguales = _iguales(tipos, textuales)
-    return changed(con, f"DELETE FROM cambios AS n USING previas AS p WHERE {ITSELF} AND {iguales}")
+        return  # nearly always: what is held was written here, and to compare meanings takes long
+    con.execute(f"DELETE FROM cambios AS n USING previas AS p WHERE {ITSELF} AND {_iguales(tipos, textuales)}")
 
 
 def _iguales(tipos: Mapping[str, str], textuales: Mapping[str, str]) -> str:
@@ -186,69 +203,60 @@ def _iguales(tipos: Mapping[str, str], textuales: Mapping[str, str]) -> str:
     )
 
 
-def aplicar(
-    con: DuckDBPyConnection, tienda: Tienda, comparacion: Comparacion, *, extraida: datetime, now: datetime
-) -> Conteo:
+def aplicar(con: DuckDBPyConnection, comparacion: Comparacion, *, now: datetime) -> list[Conteo]:
     """Writes a comparison's changes, and deletes superfluous copies; a certificate of a day that they touch ends."""
-    cambios, sobrantes = comparacion.cambios, comparacion.sobrantes
-    if not cambios and not sobrantes:
-        return Conteo(extraidos=comparacion.filas, sin_cambio=comparacion.filas)
-    tocadas = (
-        "SELECT TRY_CAST(fecha AS DATE) FROM cambios UNION SELECT TRY_CAST(p.fecha AS DATE) FROM previas AS p"
-        f" SEMI JOIN cambios AS n ON {ITSELF}"
-    ) + (" UNION SELECT TRY_CAST(fecha AS DATE) FROM sobrantes" if sobrantes else "")
-    con.execute(
-        "UPDATE dias_certificados SET reabierto = $now"
-        f" WHERE ubicacion_id = $ubicacion AND reabierto IS NULL AND fecha IN ({tocadas})",
-        {"ubicacion": tienda.id, "now": now},
-    )
-    eliminados = (
-        changed(
-            con,
-            "DELETE FROM ventas_raw AS v WHERE v.ubicacion_id = $ubicacion AND v.rowid IN (SELECT fila FROM sobrantes)"
-            f" AND {NEAR}",
-            {"ubicacion": tienda.id, **comparacion.rango},
+    sobrantes = any(c.sobrantes for c in comparacion.cambios.values())
+    if comparacion.cambios:
+        _reabrir(con, sobrantes, now)
+    if sobrantes:
+        con.execute(
+            f"DELETE FROM ventas_raw AS v WHERE v.rowid IN (SELECT fila FROM sobrantes) AND {NEAR}", comparacion.rango
         )
-        if sobrantes
-        else 0
-    )
-    actualizados, insertados = _escribir(con, tienda, comparacion, extraida, now) if cambios else (0, 0)
+    if any(c.lineas for c in comparacion.cambios.values()):
+        _escribir(con, comparacion, now)
+    return [_conteo(lote.numero, comparacion.cambios.get(id_, Cambios())) for id_, lote in comparacion.lotes.items()]
+
+
+def _conteo(leidas: int, cambios: Cambios) -> Conteo:
     return Conteo(
-        extraidos=comparacion.filas,
-        insertados=insertados,
-        actualizados=actualizados,
-        sin_cambio=comparacion.filas - cambios,
-        eliminados=eliminados,
+        extraidos=leidas,
+        insertados=cambios.lineas - cambios.tenidas,
+        actualizados=cambios.tenidas,
+        sin_cambio=leidas - cambios.lineas,
+        eliminados=cambios.sobrantes,
     )
 
 
-def _escribir(
-    con: DuckDBPyConnection, tienda: Tienda, comparacion: Comparacion, extraida: datetime, now: datetime
-) -> tuple[int, int]:
-    """Updates and inserts `cambios`; how many of each."""
-    columnas, tipos = comparacion.columnas, comparacion.sellos
-    sellos = {
-        "ubicacion": tienda.id,
-        "extraida": texto.sello(extraida, tipos["fecha_extraccion"]),
-        "transformada": texto.sello(now, tipos["fecha_transformacion"]),
-        "now": now,
-    }
-    insertados = changed(
-        con,
-        f"INSERT INTO ventas_raw ({', '.join(columnas)}, {', '.join(OURS)})"
-        f" SELECT {', '.join('n.' + c for c in columnas)}, $ubicacion, $nombre, $extraida, $transformada, $now, $now"
-        f" FROM cambios AS n ANTI JOIN previas AS p ON {ITSELF}"
-        " ORDER BY n.fecha_hora_completa, n.numero_factura, n.linea",
-        {**sellos, "nombre": tienda.nombre},
+def _reabrir(con: DuckDBPyConnection, sobrantes: bool, now: datetime) -> None:
+    tocadas = (
+        "SELECT ubicacion_id, fecha FROM cambios UNION SELECT p.ubicacion_id, p.fecha FROM previas AS p"
+        f" SEMI JOIN cambios AS n ON {ITSELF}"
+    ) + (" UNION SELECT ubicacion_id, fecha FROM sobrantes" if sobrantes else "")
+    con.execute(
+        "UPDATE dias_certificados AS d SET reabierto = ? WHERE reabierto IS NULL AND (ubicacion_id, fecha) IN"
+        f" (SELECT (ubicacion_id, TRY_CAST(fecha AS DATE)) FROM ({tocadas}))",
+        [now],
     )
-    if insertados == comparacion.cambios:
-        return 0, insertados
-    actualizados = changed(
-        con,
-        f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion = $extraida,"
-        f" fecha_transformacion = $transformada, fecha_actualizacion = $now"
-        f" FROM (SELECT n.* FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}) AS n"
-        f" WHERE {comparacion.mismo} AND {NEAR}",
-        {**sellos, **comparacion.rango},
-    )
-    return actualizados, insertados
+
+
+def _escribir(con: DuckDBPyConnection, comparacion: Comparacion, now: datetime) -> None:
+    """Updates and inserts `cambios`."""
+    columnas = comparacion.columnas
+    sellos = {"transformada": texto.sello(now, comparacion.sellos["fecha_transformacion"]), "now": now}
+    tenidas = sum(c.tenidas for c in comparacion.cambios.values())
+    if sum(c.lineas for c in comparacion.cambios.values()) > tenidas:
+        con.execute(
+            f"INSERT INTO ventas_raw ({', '.join((*AL_LEER, *columnas, *AL_ESCRIBIR))})"
+            f" SELECT {', '.join('n.' + c for c in (*AL_LEER, *columnas))}, $transformada, $now, $now"
+            f" FROM cambios AS n ANTI JOIN previas AS p ON {ITSELF}"
+            " ORDER BY n.ubicacion_id, n.fecha_hora_completa, n.numero_factura, n.linea",
+            sellos,
+        )
+    if tenidas:
+        con.execute(
+            f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion ="
+            " n.fecha_extraccion, fecha_transformacion = $transformada, fecha_actualizacion = $now"
+            f" FROM (SELECT n.* FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}) AS n"
+            f" WHERE {comparacion.mismo} AND {NEAR}",
+            {**sellos, **comparacion.rango},
+        )

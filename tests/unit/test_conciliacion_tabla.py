@@ -1,48 +1,17 @@
 """A past day made equal to KLK's, and nothing deleted that KLK may still have."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from duckdb import DuckDBPyConnection
-from wire_rows import DIA, cuerpo_ventas, linea, un_dia
+from table_rows import T1, cargar, certificar, igualar
+from wire_rows import linea
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.klk import convert, wire
-from klk_daemon.klk.answers import parse
-from klk_daemon.warehouse import certificados, conciliacion, ventas
-
-T0 = datetime(2025, 11, 17, 12, 35)  # noqa: DTZ001 - a store's wall clock
-T1 = datetime(2025, 11, 18, 3, 15)  # noqa: DTZ001
-
-
-def leidas(*filas: Any) -> Any:
-    """The day's answer, converted."""
-    return convert.ventas(un_dia(), parse(cuerpo_ventas(*filas), wire.VENTAS, "x"))
-
-
-def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, now: datetime = T0) -> None:
-    """What `ventas` has loaded."""
-    ventas.cargar(con, tienda, ventas.preparar(leidas(*filas).filas), extraida=now, now=now)
-
-
-def igualar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, extraida: datetime = T1) -> Conteo:
-    """A comparison with what KLK has."""
-    lote = leidas(*filas)
-    return conciliacion.igualar(
-        con,
-        tienda,
-        DIA,
-        ventas.preparar(lote.filas),
-        lote.rechazos,
-        min_ratio=0.5,
-        run_id="r1",
-        pedida=extraida,
-        extraida=extraida,
-        now=T1,
-    )
+from klk_daemon.warehouse import certificados
 
 
 def correcciones(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -85,12 +54,12 @@ def test_an_equal_day_is_certified_and_a_change_reopens_it(con: DuckDBPyConnecti
     filas = (linea(), linea(linea=2))
     cargar(con, periferico, *filas)
     for _ in range(2):
-        assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(*filas).filas), now=T1)
+        assert certificar(con, periferico, *filas)
     ((uno,)) = certificados.leer(con)
     assert (uno.lineas, uno.facturas, float(uno.venta_total), uno.reabierto) == (2, 1, 1.948276, None)
     cargar(con, periferico, linea(linea=3), now=T1)
     assert certificados.leer(con)[0].reabierto == T1
-    assert not certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(*filas).filas), now=T1)
+    assert not certificar(con, periferico, *filas)
 
 
 def test_an_unreadable_line_is_not_taken_for_annulled(con: DuckDBPyConnection, periferico: Tienda) -> None:
@@ -121,4 +90,4 @@ def test_a_line_that_came_after_the_answer_is_not_deleted(con: DuckDBPyConnectio
     """A catch-up of `ventas` commits a late line between conciliacion's request and its transaction."""
     cargar(con, periferico, linea())
     cargar(con, periferico, linea(linea=2), now=T1)
-    assert igualar(con, periferico, linea(), extraida=T1 - timedelta(seconds=30)).eliminados == 0
+    assert igualar(con, periferico, linea(), pedida=T1 - timedelta(seconds=30)).eliminados == 0

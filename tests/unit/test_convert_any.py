@@ -127,10 +127,11 @@ def test_any_line_loads_or_is_put_aside(con: DuckDBPyConnection, cambios: list[t
         except (TypeError, KeyError, IndexError):  # an earlier change took the place away
             continue
     lote, fuera = leer_ventas(fila)
+    lineas = ventas.preparar(TIENDA, lote.filas, extraida=AHORA)
     with rolled_back(con):
-        primera = ventas.cargar(con, TIENDA, ventas.preparar(lote.filas), extraida=AHORA, now=AHORA)
+        (primera,) = ventas.cargar(con, [lineas], now=AHORA)
         rechazos.anotar(con, Job.VENTAS, TIENDA.id, lote.rechazos, AHORA)
-        segunda = ventas.cargar(con, TIENDA, ventas.preparar(lote.filas), extraida=AHORA, now=AHORA)
+        (segunda,) = ventas.cargar(con, [lineas], now=AHORA)
         rechazos.anotar(con, Job.VENTAS, TIENDA.id, lote.rechazos, AHORA)
         assert con.execute("SELECT count(*) FROM ventas_raw").fetchone() == (len(lote.filas),)
         assert con.execute("SELECT veces FROM filas_rechazadas").fetchall() == [(2,)] * len(lote.rechazos)

@@ -2,23 +2,19 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
-from wire_rows import DIA, cuerpo_ventas, linea, un_dia
+from table_rows import T0, T1, cargar, certificar, igualar, preparadas
+from wire_rows import DIA, linea
 
 from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.klk import convert, wire
-from klk_daemon.klk.answers import parse
-from klk_daemon.warehouse import certificados, conciliacion, texto, ventas
+from klk_daemon.warehouse import certificados, conciliacion, ventas
 
-T0 = datetime(2025, 11, 17, 12, 35, 4, 123400)  # noqa: DTZ001 - a store's wall clock
-T1 = datetime(2025, 11, 18, 3, 15)  # noqa: DTZ001
 STAMPS = "fecha_carga, fecha_extraccion, fecha_transformacion, fecha_actualizacion"
 
 
@@ -28,33 +24,6 @@ def con(tmp_path: Path, legado_vacio: Path) -> Iterator[DuckDBPyConnection]:
     shutil.copyfile(legado_vacio, tmp_path / "viejo.db")
     with duckdb.connect(str(tmp_path / "viejo.db")) as con:
         yield con
-
-
-def leidas(*filas: Any) -> Any:
-    """A day's answer, converted."""
-    return convert.ventas(un_dia(), parse(cuerpo_ventas(*filas), wire.VENTAS, "x"))
-
-
-def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, now: datetime = T0) -> Conteo:
-    """What `ventas` does."""
-    return ventas.cargar(con, tienda, ventas.preparar(leidas(*filas).filas), extraida=now, now=now)
-
-
-def igualar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any) -> Conteo:
-    """What `conciliacion` does."""
-    lote = leidas(*filas)
-    return conciliacion.igualar(
-        con,
-        tienda,
-        DIA,
-        ventas.preparar(lote.filas),
-        lote.rechazos,
-        min_ratio=0.5,
-        run_id="r",
-        pedida=T1,
-        extraida=T1,
-        now=T1,
-    )
 
 
 def otra_vez(con: DuckDBPyConnection, veces: int = 1, **cambios: str) -> None:
@@ -88,16 +57,6 @@ def test_values_are_written_as_before(con: DuckDBPyConnection, periferico: Tiend
 
 
 @pytest.mark.parametrize(
-    ("numero", "escrito"),
-    [(1.0, "1.0"), (-2.5, "-2.5"), (1e-7, "0.0000001"), (-1.5e-9, "-0.0000000015"), (1e16, "10000000000000000")],
-)
-def test_a_plain_decimal(numero: float, escrito: str) -> None:
-    """All digits of the float, and no exponent."""
-    assert texto.decimal(numero) == escrito
-    assert float(escrito) == numero
-
-
-@pytest.mark.parametrize(
     "viejo",
     [
         {"linea": "'1.0'"},
@@ -120,7 +79,7 @@ def test_another_text_of_the_same_value_is_no_change(
     assert cargar(con, periferico, linea(), now=T1) == Conteo(extraidos=1, sin_cambio=1)
     assert igualar(con, periferico, linea()) == Conteo(extraidos=1, sin_cambio=1)
     assert con.execute("SELECT * FROM ventas_raw").fetchall() == antes
-    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
+    assert certificar(con, periferico, linea())
 
 
 @pytest.mark.parametrize(
@@ -160,6 +119,19 @@ def test_copies_of_a_line_that_is_read_end_up_once(con: DuckDBPyConnection, peri
     assert cargar(con, periferico, linea(), linea(linea=2), now=T1) == Conteo(extraidos=2, sin_cambio=2)
 
 
+def test_copies_in_several_stores_at_once(con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda) -> None:
+    """Each store's go, and are counted as its own."""
+    cargar(con, bosque, linea())
+    cargar(con, periferico, linea(), linea(linea=2))
+    otra_vez(con, 2)
+    lotes = [preparadas(bosque, linea(), now=T1), preparadas(periferico, linea(), linea(linea=2, tasa_usd=1), now=T1)]
+    assert ventas.cargar(con, lotes, now=T1) == [
+        Conteo(extraidos=1, sin_cambio=1, eliminados=2),
+        Conteo(extraidos=2, sin_cambio=1, actualizados=1, eliminados=4),
+    ]
+    assert con.execute("SELECT count(*) FROM ventas_raw").fetchone() == (3,)
+
+
 def test_conciliacion_of_a_day_with_copies(con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda) -> None:
     """A day that is there three times over is no reason to refuse it; each copy is recorded with the one that stays."""
     cargar(con, bosque, linea())
@@ -172,16 +144,16 @@ def test_conciliacion_of_a_day_with_copies(con: DuckDBPyConnection, periferico: 
         " ORDER BY 1"
     ).fetchall()
     assert recorded == [(1, "eliminada", True, True, 2), (2, "eliminada", True, False, 3)]
-    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
+    assert certificar(con, periferico, linea())
     assert con.execute("SELECT count(*) FROM ventas_raw WHERE ubicacion_id = 'tienda_08'").fetchone() == (3,)
 
 
 def test_a_day_with_copies_is_not_certified(con: DuckDBPyConnection, periferico: Tienda) -> None:
     """Equal means each line once; a copy that turns up in a certified day reopens it."""
     cargar(con, periferico, linea())
-    assert certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
+    assert certificar(con, periferico, linea())
     otra_vez(con)
-    assert not certificados.certificar(con, periferico, DIA, ventas.preparar(leidas(linea()).filas), now=T1)
+    assert not certificar(con, periferico, linea())
     assert cargar(con, periferico, linea(), now=T1).eliminados == 1
     assert certificados.leer(con)[0].reabierto == T1
 
@@ -205,4 +177,4 @@ def test_lines_whose_number_is_no_number(con: DuckDBPyConnection, periferico: Ti
     assert con.execute("SELECT linea FROM ventas_raw ORDER BY 1").fetchall() == [("1",), ("2",)]
     rows = con.execute("SELECT linea, numero_factura, tipo FROM ventas_correcciones").fetchall()
     assert rows == [(None, "C10-01-00008064", "eliminada")] * 2
-    assert conciliacion.tardanza(con, periferico, DIA, "r").lineas == 2
+    assert conciliacion.tardanza(con, periferico, DIA, "r1").lineas == 2

@@ -1,5 +1,6 @@
 """Sale lines in the table: each once, changed ones updated, identical ones left alone."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,8 @@ def convertidas(*filas: dict[str, Any]) -> list[Any]:
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: dict[str, Any], now: datetime = T0) -> Conteo:
     """Loads lines at a time."""
-    return ventas.cargar(con, tienda, ventas.preparar(convertidas(*filas)), extraida=now, now=now)
+    (conteo,) = ventas.cargar(con, [ventas.preparar(tienda, convertidas(*filas), extraida=now)], now=now)
+    return conteo
 
 
 def todo(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -38,10 +40,8 @@ def todo(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_new_lines_are_inserted(con: DuckDBPyConnection, periferico: Tienda) -> None:
     """With the stamps of when they were asked for and written."""
     extraida = T0 - timedelta(seconds=5)
-    conteo = ventas.cargar(
-        con, periferico, ventas.preparar(convertidas(linea(), linea(linea=2))), extraida=extraida, now=T0
-    )
-    assert conteo == Conteo(extraidos=2, insertados=2)
+    lineas = ventas.preparar(periferico, convertidas(linea(), linea(linea=2)), extraida=extraida)
+    assert ventas.cargar(con, [lineas], now=T0) == [Conteo(extraidos=2, insertados=2)]
     sellos = "fecha_extraccion, fecha_transformacion, fecha_carga, fecha_actualizacion"
     assert con.execute(f"SELECT DISTINCT {sellos} FROM lineas").fetchall() == [(extraida, T0, T0, T0)]
 
@@ -103,6 +103,28 @@ def test_invoice_numbers_repeat_across_stores(con: DuckDBPyConnection, periferic
     assert cargar(con, bosque, linea(tasa_usd=8), now=T1).actualizados == 1
     rows = con.execute("SELECT ubicacion_id, ubicacion_nombre, tasa_usd FROM lineas ORDER BY 1").fetchall()
     assert [(i, n, float(t)) for i, n, t in rows] == [("tienda_01", "PERIFERICO", 236.46), ("tienda_08", "BOSQUE", 8)]
+
+
+def test_several_stores_at_once(con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda) -> None:
+    """Each has its own lines, counts and certificates, though their invoices have the same numbers."""
+    for tienda in (periferico, bosque):
+        cargar(con, tienda, linea(), linea(linea=2))
+        con.execute("INSERT INTO dias_certificados VALUES (?, '2025-11-17', 2, 1, 1, ?, NULL)", [tienda.id, T0])
+    lotes = [
+        ventas.preparar(periferico, convertidas(linea(), linea(linea=2)), extraida=T1),
+        ventas.preparar(replace(bosque, id="tienda_17"), [], extraida=T1),
+        ventas.preparar(bosque, convertidas(linea(tasa_usd=1), linea(linea=2), linea(linea=3)), extraida=T0),
+    ]
+    assert ventas.cargar(con, lotes, now=T1) == [
+        Conteo(extraidos=2, sin_cambio=2),
+        Conteo(),
+        Conteo(extraidos=3, insertados=1, actualizados=1, sin_cambio=1),
+    ]
+    sellos = "SELECT linea, fecha_extraccion, fecha_actualizacion FROM lineas WHERE ubicacion_id = ? ORDER BY 1"
+    assert con.execute(sellos, [periferico.id]).fetchall() == [(1, T0, T0), (2, T0, T0)]
+    assert con.execute(sellos, [bosque.id]).fetchall() == [(1, T0, T1), (2, T0, T0), (3, T0, T1)]
+    abiertos = con.execute("SELECT ubicacion_id FROM dias_certificados WHERE reabierto IS NOT NULL").fetchall()
+    assert abiertos == [(bosque.id,)]
 
 
 @pytest.mark.parametrize("fecha", ["2025-11-14", "2025-11-16", "2025-11-18", "2025-11-20"])
