@@ -16,8 +16,7 @@ log = structlog.get_logger()
 
 def recuperar(con: DuckDBPyConnection, perdida: Perdida) -> None:
     """Says what the database has lost, and has its sales read again; stock is read anew by every inventario."""
-    for ubicacion_id, intervalo in perdida.intervalos():
-        cobertura.releer(con, ubicacion_id, intervalo)
+    cobertura.releer(con, perdida.intervalos())
     log.error(
         "commits_perdidos",
         commits=len(perdida.notas),

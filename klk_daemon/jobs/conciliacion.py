@@ -17,6 +17,7 @@ from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import certificados, cobertura, conciliacion
+from klk_daemon.warehouse.cobertura import Leido
 from klk_daemon.windows import dia, local, ventanas
 
 
@@ -96,9 +97,8 @@ class Conciliacion:
                 extraida=extraida,
                 now=sesion.reloj,
             )
-            cobertura.registrar(
-                con, tienda.id, ventana.intervalo, piso=None, now=sesion.now, run_id=sesion.libro.run_id
-            )
+            leido = Leido(tienda.id, ventana.intervalo, piso=None)
+            cobertura.registrar(con, [leido], now=sesion.now, run_id=sesion.libro.run_id)
             tardanza = conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id)
             return conteo
 

@@ -12,6 +12,7 @@ from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import cobertura, ventas
+from klk_daemon.warehouse.cobertura import Leido
 from klk_daemon.windows import UN_DIA, Plan, dias, planificar, ventanas
 
 
@@ -37,7 +38,7 @@ class Ventas:
 
     def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
         """The intervals to read for a store, the newest first."""
-        lectura = cobertura.leer(con, tienda.id, zona=self.zona, now=now)
+        lectura = cobertura.leer(con, [tienda.id], zona=self.zona, now=now)[tienda.id]
         if self.rango is not None:
             intervalo, marca = self.rango.intervalo, lectura.marca
             # One that begins within the overlap would carry the watermark past late lines of the overlap's first part.
@@ -85,15 +86,8 @@ class Ventas:
 
         def load(con: DuckDBPyConnection) -> Conteo:
             conteo = ventas.cargar(con, tienda, lineas, extraida=extraida, now=sesion.reloj)
-            cobertura.registrar(
-                con,
-                tienda.id,
-                ventana.intervalo,
-                piso=plan.piso,
-                avanza=plan.avanza,
-                now=sesion.now,
-                run_id=sesion.libro.run_id,
-            )
+            leido = Leido(tienda.id, ventana.intervalo, plan.piso, plan.avanza)
+            cobertura.registrar(con, [leido], now=sesion.now, run_id=sesion.libro.run_id)
             return conteo
 
         await sesion.cargar(load, rechazos, leido=ventana.intervalo, ultima=ultima)
