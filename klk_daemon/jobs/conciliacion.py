@@ -41,11 +41,14 @@ class Conciliacion:
     job: Job = Job.CONCILIACION
     a_la_vez: int = 2  # whole days, at night
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Sequence[date]:
-        """The days, oldest first."""
-        del con, tienda
+    def planificar(
+        self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime
+    ) -> dict[str, Sequence[date]]:
+        """The days, oldest first, the same for every store."""
+        del con
         hoy = local(now, self.zona).date()
-        return self.fechas or [hoy - timedelta(days=n) for n in range(self.days, 0, -1)]
+        fechas = self.fechas or [hoy - timedelta(days=n) for n in range(self.days, 0, -1)]
+        return {t.id: fechas for t in tiendas}
 
     def modo(self, planes: Collection[Sequence[date]]) -> Modo:
         """Always the same."""

@@ -30,8 +30,10 @@ class Inventario:
     job: Job = Job.INVENTARIO
     a_la_vez: int = 12
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> None:
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, None]:
         """Nothing: a snapshot depends on no history."""
+        del con, now
+        return {t.id: None for t in tiendas}
 
     def modo(self, planes: Collection[None]) -> Modo:
         """Always whole."""

@@ -46,8 +46,8 @@ class Trabajo(Protocol[P]):
     def a_la_vez(self) -> int:
         """How many stores are worked on at once: each holds its answers in memory until they are loaded."""
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> P:
-        """What to do for a store; runs in the transaction that opens the run. `now` in UTC."""
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, P]:
+        """What to do for each store, by its id; runs in the transaction that opens the run. `now` in UTC."""
 
     def modo(self, planes: Collection[P]) -> Modo:
         """What kind of run it is, once the stores are planned; for none, what it is meant to be."""
@@ -172,7 +172,7 @@ class _Corrida(Generic[P]):
         if pendientes or reparadas:
             log.warning("ejecuciones_reparadas", pendientes=pendientes, interrumpidas=reparadas)
         ejecuciones.anotar_tiendas(con, tiendas, reloj)
-        planes = {t.id: self._trabajo.planificar(con, t, self._now) for t in tiendas}
+        planes = self._trabajo.planificar(con, tiendas, self._now)
         libro = replace(self.libro, modo=self._trabajo.modo(planes.values()))
         empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in tiendas)
         ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])

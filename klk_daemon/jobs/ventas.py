@@ -1,6 +1,6 @@
 """`ventas`: new, late and corrected sale lines since the watermark, each exactly once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import cobertura, ventas
-from klk_daemon.warehouse.cobertura import Leido
+from klk_daemon.warehouse.cobertura import Lectura, Leido
 from klk_daemon.windows import UN_DIA, Plan, dias, planificar, ventanas
 
 
@@ -36,9 +36,12 @@ class Ventas:
     job: Job = Job.VENTAS
     a_la_vez: int = 12
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
-        """The intervals to read for a store, the newest first."""
-        lectura = cobertura.leer(con, [tienda.id], zona=self.zona, now=now)[tienda.id]
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, Plan]:
+        """The intervals to read for each store, the newest first."""
+        lecturas = cobertura.leer(con, [t.id for t in tiendas], zona=self.zona, now=now)
+        return {id_: self._planificar(lectura, now) for id_, lectura in lecturas.items()}
+
+    def _planificar(self, lectura: Lectura, now: datetime) -> Plan:
         if self.rango is not None:
             intervalo, marca = self.rango.intervalo, lectura.marca
             # One that begins within the overlap would carry the watermark past late lines of the overlap's first part.
