@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Intervalo, Job
-from klk_daemon.warehouse.staging import as_list, in_json, scalar
+from klk_daemon.warehouse.staging import append, as_list, in_json, scalar
 from klk_daemon.windows import avanzar, instante, restar, unir
 
 FILA = {"ubicacion_id": "VARCHAR", "desde_utc": "TIMESTAMP", "hasta_utc": "TIMESTAMP"}
-TIPOS = FILA | {"etl_tipo": "VARCHAR", "run_id": "VARCHAR"}
+MARCA = {"etl_tipo": "VARCHAR", "ubicacion_id": "VARCHAR", "hasta_utc": "TIMESTAMP"}
 # The parameter is the stores' ids as JSON.
 DE_ESTAS = f"list_contains({as_list('VARCHAR')}, ubicacion_id)"
 
@@ -119,7 +119,7 @@ def _ultima(con: DuckDBPyConnection, ubicacion_id: str, desde: date | str | None
 
 def releer(con: DuckDBPyConnection, perdidos: Sequence[tuple[str, Intervalo]]) -> None:
     """Asks the next run of `ventas` to read intervals again: store and interval each."""
-    _agregar(con, "ventas_por_releer", [_fila(*p) for p in perdidos])
+    append(con, "ventas_por_releer", FILA, [_fila(*p) for p in perdidos])
 
 
 def registrar(con: DuckDBPyConnection, leidos: Sequence[Leido], *, now: datetime, run_id: str) -> None:
@@ -141,7 +141,7 @@ def _escribir(
     movidas = {id_: d.marca for id_, d in despues.items() if d.marca != antes[id_].marca}
     if movidas:
         con.execute(f"DELETE FROM etl_marcas WHERE etl_tipo = '{Job.VENTAS}' AND {DE_ESTAS}", [in_json(movidas)])
-        _agregar(con, "etl_marcas", [_marca(id_, marca) for id_, marca in movidas.items() if marca])
+        append(con, "etl_marcas", MARCA, [_marca(id_, marca) for id_, marca in movidas.items() if marca])
     fuera = [(id_, i) for id_, d in despues.items() for i in set(antes[id_].cobertura) - set(d.cobertura)]
     dentro = [(id_, i) for id_, d in despues.items() for i in sorted(set(d.cobertura) - set(antes[id_].cobertura))]
     if fuera:
@@ -150,7 +150,7 @@ def _escribir(
             f"DELETE FROM ventas_cobertura WHERE list_contains({as_list(FILA)}, {{{fila}}})",
             [in_json(_fila(*f) for f in fuera)],
         )
-    _agregar(con, "ventas_cobertura", [_fila(*f) | {"run_id": run_id} for f in dentro])
+    append(con, "ventas_cobertura", FILA | {"run_id": "VARCHAR"}, [_fila(*f) | {"run_id": run_id} for f in dentro])
     restos = {id_: d.por_releer for id_, d in despues.items() if d.por_releer != antes[id_].por_releer}
     if restos:
         con.execute(f"DELETE FROM ventas_por_releer WHERE {DE_ESTAS}", [in_json(restos)])
@@ -164,13 +164,6 @@ def _tras(lectura: Lectura, leido: Leido, now: datetime) -> Lectura:
         cobertura=tuple(unir(Intervalo(i.desde, min(i.hasta, now)) for i in [*lectura.cobertura, leido.intervalo])),
         por_releer=tuple(restar(lectura.por_releer, leido.intervalo)),
     )
-
-
-def _agregar(con: DuckDBPyConnection, tabla: str, filas: Sequence[Mapping[str, Any]]) -> None:
-    """Appends rows, all with the same columns."""
-    if filas:
-        tipos = {columna: TIPOS[columna] for columna in filas[0]}
-        con.execute(f"INSERT INTO {tabla} BY NAME SELECT unnest({as_list(tipos)}, recursive := true)", [in_json(filas)])
 
 
 def _marca(ubicacion_id: str, marca: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The ledger `etl_ejecuciones`: one row per store and run, written at its start and again at its end."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado, Job, Tienda
-from klk_daemon.warehouse.staging import changed, column_types, scalar
+from klk_daemon.warehouse.staging import append, as_list, changed, column_types, in_json, scalar
+
+CLAVE = ("run_id", "ubicacion_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +47,53 @@ class Ejecucion:
 
 def empezar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
     """Writes the rows of a run that begins: none of them is there yet."""
-    if not ejecuciones:
-        return
-    columnas = _columnas(con)
-    siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
-    filas = [[n, *(getattr(e, c) for c in columnas)] for n, e in enumerate(ejecuciones, start=siguiente)]
-    lugares = f"({', '.join('?' * (len(columnas) + 1))})"
-    con.execute(
-        f"INSERT INTO etl_ejecuciones (id, {', '.join(columnas)}) VALUES {', '.join([lugares] * len(filas))}",
-        [valor for fila in filas for valor in fila],
-    )
+    if ejecuciones:
+        _insertar(con, ejecuciones, _tipos(con))
 
 
 def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
-    """Writes the rows, each over its earlier version where there is one. Bears repetition."""
-    columnas = _columnas(con)
-    asignaciones = ", ".join(f"{c} = ${c}" for c in columnas)
-    for e in ejecuciones:
-        valores: dict[str, Any] = {c: getattr(e, c) for c in columnas}
-        there = changed(
-            con,
-            f"UPDATE etl_ejecuciones SET {asignaciones} WHERE run_id = $run_id AND ubicacion_id = $ubicacion_id",
-            valores,
-        )
-        if not there:
-            empezar(con, [e])
+    """Writes the rows, each over its earlier version where there is one; the last of the same. Bears repetition."""
+    filas = {(e.run_id, e.ubicacion_id): e for e in ejecuciones}
+    if not filas:
+        return
+    tipos = _tipos(con)
+    asignaciones = ", ".join(f"{c} = n.{c}" for c in tipos if c not in CLAVE)
+    escritas = changed(
+        con,
+        f"UPDATE etl_ejecuciones AS e SET {asignaciones}"
+        f" FROM (SELECT unnest({as_list(tipos)}, recursive := true)) AS n"
+        " WHERE e.run_id = n.run_id AND e.ubicacion_id = n.ubicacion_id",
+        [in_json(_fila(e, tipos) for e in filas.values())],
+    )
+    if escritas < len(filas):
+        hay = _claves(con, {run_id for run_id, _ in filas}) if escritas else set()
+        _insertar(con, [e for clave, e in filas.items() if clave not in hay], tipos)
 
 
-def _columnas(con: DuckDBPyConnection) -> list[str]:
-    return [c for c in column_types(con, "etl_ejecuciones") if c in Ejecucion.__dataclass_fields__]
+def _insertar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion], tipos: Mapping[str, str]) -> None:
+    siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
+    filas = [{"id": n} | _fila(e, tipos) for n, e in enumerate(ejecuciones, start=siguiente)]
+    append(con, "etl_ejecuciones", {"id": "BIGINT", **tipos}, filas)
+
+
+def _claves(con: DuckDBPyConnection, run_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Run and store of the rows that these runs have."""
+    return set(
+        con.execute(
+            f"SELECT run_id, ubicacion_id FROM etl_ejecuciones WHERE list_contains({as_list('VARCHAR')}, run_id)",
+            [in_json(run_ids)],
+        ).fetchall()
+    )
+
+
+def _tipos(con: DuckDBPyConnection) -> dict[str, str]:
+    """The columns that we write, and their types: in a legacy file there may be fewer, and others."""
+    todos = column_types(con, "etl_ejecuciones")
+    return {c: kind for c, kind in todos.items() if c in Ejecucion.__dataclass_fields__}
+
+
+def _fila(ejecucion: Ejecucion, columnas: Iterable[str]) -> dict[str, Any]:
+    return {c: getattr(ejecucion, c) for c in columnas}
 
 
 def reparar(

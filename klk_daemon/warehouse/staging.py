@@ -65,6 +65,12 @@ def in_json(values: Iterable[Any]) -> str:
     return json.dumps([*values], default=str)
 
 
+def append(con: DuckDBPyConnection, table: str, types: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds a few rows, each with all of the columns of `types`."""
+    if rows:
+        con.execute(f"INSERT INTO {table} BY NAME SELECT unnest({as_list(types)}, recursive := true)", [in_json(rows)])
+
+
 def in_lake(con: DuckDBPyConnection) -> bool:
     """Whether the tables lie in a DuckLake."""
     return bool(scalar(con, "SELECT type <> 'duckdb' FROM duckdb_databases() WHERE database_name = current_database()"))
