@@ -19,7 +19,7 @@ def recuperar(con: DuckDBPyConnection, perdida: Perdida) -> None:
     cobertura.releer(con, perdida.intervalos())
     log.error(
         "commits_perdidos",
-        commits=len(perdida.notas),
+        commits=perdida.commits,
         tiendas=sorted({nota.ubicacion_id for nota in perdida.notas}),
         completa=perdida.completa,
         motivo="the database holds less than was committed to it: a damaged write-ahead log, or an older copy",

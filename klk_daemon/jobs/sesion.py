@@ -128,7 +128,7 @@ class Sesion:
         began = time.monotonic()
         try:
             done = await self._database.transaction(
-                commit, keep=not self.dry_run, committed=lambda value: self._recibo.anotar(value[1])
+                commit, keep=not self.dry_run, committed=lambda value: self._recibo.anotar([value[1]])
             )
         except BaseOcupada:
             espera_s = time.monotonic() - began

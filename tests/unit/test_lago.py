@@ -174,7 +174,8 @@ def test_each_daemon_counts_its_own_commits(vista: Callable[[], Lago], tmp_path:
         con.execute("BEGIN")
         for n in range(4):
             base_id, numero = recibos[n % 2].sellar(con)
-            recibos[n % 2].anotar(Nota(base_id, numero, Job.VENTAS, f"tienda_{n}", T0, T0 + timedelta(hours=1)))
+            nota = Nota(base_id, numero, Job.VENTAS, f"tienda_{n}", T0, T0 + timedelta(hours=1))
+            recibos[n % 2].anotar([nota])
         con.execute("ROLLBACK")
         found = [recibo.comparar(con) for recibo in recibos]
         assert [[nota.ubicacion_id for nota in p.notas] for p in found if p] == [
