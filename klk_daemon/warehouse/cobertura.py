@@ -4,19 +4,16 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Intervalo, Job
-from klk_daemon.warehouse.staging import append, as_list, in_json, scalar
+from klk_daemon.warehouse.staging import scalar
 from klk_daemon.windows import avanzar, instante, restar, unir
 
-FILA = {"ubicacion_id": "VARCHAR", "desde_utc": "TIMESTAMP", "hasta_utc": "TIMESTAMP"}
-MARCA = {"etl_tipo": "VARCHAR", "ubicacion_id": "VARCHAR", "hasta_utc": "TIMESTAMP"}
-# The parameter is the stores' ids as JSON.
-DE_ESTAS = f"list_contains({as_list('VARCHAR')}, ubicacion_id)"
+# The parameter is a list of ids.
+DE_ESTAS = "list_contains(?, ubicacion_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def _leer(con: DuckDBPyConnection, ids: Collection[str]) -> dict[str, Lectura]:
         " UNION ALL SELECT 'leido', ubicacion_id, desde_utc, hasta_utc FROM ventas_cobertura"
         " UNION ALL SELECT 'perdido', ubicacion_id, desde_utc, hasta_utc FROM ventas_por_releer"
         f") WHERE {DE_ESTAS}",
-        [in_json(ids)],
+        [list(ids)],
     ).fetchall()
     hay: dict[tuple[str, str], list[Intervalo]] = defaultdict(list)
     for tabla, id_, desde, hasta in filas:
@@ -119,7 +116,7 @@ def _ultima(con: DuckDBPyConnection, ubicacion_id: str, desde: date | str | None
 
 def releer(con: DuckDBPyConnection, perdidos: Sequence[tuple[str, Intervalo]]) -> None:
     """Asks the next run of `ventas` to read intervals again: store and interval each."""
-    append(con, "ventas_por_releer", FILA, [_fila(*p) for p in perdidos])
+    _agregar(con, "ventas_por_releer", perdidos)
 
 
 def registrar(con: DuckDBPyConnection, leidos: Sequence[Leido], *, now: datetime, run_id: str) -> None:
@@ -138,22 +135,25 @@ def _escribir(
     con: DuckDBPyConnection, antes: Mapping[str, Lectura], despues: Mapping[str, Lectura], run_id: str
 ) -> None:
     """Writes what has changed: a statement for what goes from each table, and one for what comes, for all stores."""
-    movidas = {id_: d.marca for id_, d in despues.items() if d.marca != antes[id_].marca}
+    movidas = {id_: d.marca for id_, d in despues.items() if d.marca and d.marca != antes[id_].marca}
     if movidas:
-        con.execute(f"DELETE FROM etl_marcas WHERE etl_tipo = '{Job.VENTAS}' AND {DE_ESTAS}", [in_json(movidas)])
-        append(con, "etl_marcas", MARCA, [_marca(id_, marca) for id_, marca in movidas.items() if marca])
+        con.execute(f"DELETE FROM etl_marcas WHERE etl_tipo = '{Job.VENTAS}' AND {DE_ESTAS}", [[*movidas]])
+        con.execute(
+            f"INSERT INTO etl_marcas SELECT '{Job.VENTAS}', unnest(?), unnest(?)",
+            [[*movidas], [_naive(marca) for marca in movidas.values()]],
+        )
     fuera = [(id_, i) for id_, d in despues.items() for i in set(antes[id_].cobertura) - set(d.cobertura)]
     dentro = [(id_, i) for id_, d in despues.items() for i in sorted(set(d.cobertura) - set(antes[id_].cobertura))]
     if fuera:
-        fila = ", ".join(f"'{c}': {c}" for c in FILA)
         con.execute(
-            f"DELETE FROM ventas_cobertura WHERE list_contains({as_list(FILA)}, {{{fila}}})",
-            [in_json(_fila(*f) for f in fuera)],
+            "DELETE FROM ventas_cobertura"
+            " WHERE list_contains(?, {'id': ubicacion_id, 'desde': desde_utc, 'hasta': hasta_utc})",
+            [[{"id": id_, "desde": _naive(i.desde), "hasta": _naive(i.hasta)} for id_, i in fuera]],
         )
-    append(con, "ventas_cobertura", FILA | {"run_id": "VARCHAR"}, [_fila(*f) | {"run_id": run_id} for f in dentro])
+    _agregar(con, "ventas_cobertura", dentro, run_id)
     restos = {id_: d.por_releer for id_, d in despues.items() if d.por_releer != antes[id_].por_releer}
     if restos:
-        con.execute(f"DELETE FROM ventas_por_releer WHERE {DE_ESTAS}", [in_json(restos)])
+        con.execute(f"DELETE FROM ventas_por_releer WHERE {DE_ESTAS}", [[*restos]])
         releer(con, [(id_, i) for id_, intervalos in restos.items() for i in intervalos])
 
 
@@ -166,16 +166,15 @@ def _tras(lectura: Lectura, leido: Leido, now: datetime) -> Lectura:
     )
 
 
-def _marca(ubicacion_id: str, marca: datetime) -> dict[str, Any]:
-    return {"etl_tipo": Job.VENTAS, "ubicacion_id": ubicacion_id, "hasta_utc": _naive(marca)}
-
-
-def _fila(ubicacion_id: str, intervalo: Intervalo) -> dict[str, Any]:
-    return {
-        "ubicacion_id": ubicacion_id,
-        "desde_utc": _naive(intervalo.desde),
-        "hasta_utc": _naive(intervalo.hasta),
-    }
+def _agregar(con: DuckDBPyConnection, tabla: str, intervalos: Sequence[tuple[str, Intervalo]], *resto: str) -> None:
+    """Adds rows to a table of intervals; `resto` is what its other columns hold."""
+    if intervalos:
+        ids = [id_ for id_, _ in intervalos]
+        desde, hasta = [_naive(i.desde) for _, i in intervalos], [_naive(i.hasta) for _, i in intervalos]
+        con.execute(
+            f"INSERT INTO {tabla} SELECT unnest(?), unnest(?), unnest(?){', ?' * len(resto)}",
+            [ids, desde, hasta, *resto],
+        )
 
 
 def _naive(instant: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """The ledger `etl_ejecuciones`: one row per store and run, written at its start and again at its end."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -8,7 +9,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Estado, Job, Tienda
-from klk_daemon.warehouse.staging import append, as_list, changed, column_types, in_json, scalar
+from klk_daemon.warehouse.staging import changed, column_types, scalar
 
 CLAVE = ("run_id", "ubicacion_id")
 
@@ -57,33 +58,59 @@ def guardar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion]) -> None:
     if not filas:
         return
     tipos = _tipos(con)
-    asignaciones = ", ".join(f"{c} = n.{c}" for c in tipos if c not in CLAVE)
-    escritas = changed(
-        con,
-        f"UPDATE etl_ejecuciones AS e SET {asignaciones}"
-        f" FROM (SELECT unnest({as_list(tipos)}, recursive := true)) AS n"
-        " WHERE e.run_id = n.run_id AND e.ubicacion_id = n.ubicacion_id",
-        [in_json(_fila(e, tipos) for e in filas.values())],
-    )
+    escritas = _actualizar(con, [*filas.values()], tipos)
     if escritas < len(filas):
         hay = _claves(con, {run_id for run_id, _ in filas}) if escritas else set()
         _insertar(con, [e for clave, e in filas.items() if clave not in hay], tipos)
 
 
+def _actualizar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion], tipos: Mapping[str, str]) -> int:
+    """Writes over what is there; how many rows that were."""
+    columnas = [c for c in tipos if c not in CLAVE]
+    if len(ejecuciones) == 1:  # twice as fast as a join
+        return changed(
+            con,
+            f"UPDATE etl_ejecuciones SET {', '.join(f'{c} = ${c}' for c in columnas)}"
+            " WHERE run_id = $run_id AND ubicacion_id = $ubicacion_id",
+            _fila(ejecuciones[0], tipos),
+        )
+    return changed(
+        con,
+        f"UPDATE etl_ejecuciones AS e SET {', '.join(f'{c} = n.{c}' for c in columnas)} FROM ({_filas(tipos)}) AS n"
+        " WHERE e.run_id = n.run_id AND e.ubicacion_id = n.ubicacion_id",
+        [_en_json(_fila(e, tipos) for e in ejecuciones)],
+    )
+
+
 def _insertar(con: DuckDBPyConnection, ejecuciones: Sequence[Ejecucion], tipos: Mapping[str, str]) -> None:
     siguiente = scalar(con, "SELECT COALESCE(max(id), 0) + 1 FROM etl_ejecuciones")
-    filas = [{"id": n} | _fila(e, tipos) for n, e in enumerate(ejecuciones, start=siguiente)]
-    append(con, "etl_ejecuciones", {"id": "BIGINT", **tipos}, filas)
+    filas = ({"id": n} | _fila(e, tipos) for n, e in enumerate(ejecuciones, start=siguiente))
+    con.execute(
+        f"INSERT INTO etl_ejecuciones BY NAME {_filas({'id': 'BIGINT', **tipos})}",
+        [_en_json(filas)],
+    )
 
 
-def _claves(con: DuckDBPyConnection, run_ids: Iterable[str]) -> set[tuple[str, str]]:
+def _claves(con: DuckDBPyConnection, run_ids: Collection[str]) -> set[tuple[str, str]]:
     """Run and store of the rows that these runs have."""
     return set(
         con.execute(
-            f"SELECT run_id, ubicacion_id FROM etl_ejecuciones WHERE list_contains({as_list('VARCHAR')}, run_id)",
-            [in_json(run_ids)],
+            "SELECT run_id, ubicacion_id FROM etl_ejecuciones WHERE list_contains(?, run_id)", [list(run_ids)]
         ).fetchall()
     )
+
+
+def _filas(tipos: Mapping[str, str]) -> str:
+    """The SQL of the rows that one parameter carries (`_en_json`).
+
+    26 parameters a row would be a hundred for four stores, and take longer than all else.
+    """
+    estructura = json.dumps([tipos]).replace("'", "''")
+    return f"SELECT unnest(from_json_strict(?, '{estructura}'), recursive := true)"
+
+
+def _en_json(filas: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps([*filas], default=str)  # str: dates and times
 
 
 def _tipos(con: DuckDBPyConnection) -> dict[str, str]:

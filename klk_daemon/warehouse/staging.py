@@ -47,30 +47,6 @@ def stage(con: DuckDBPyConnection, name: str, rows: Columnas) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns}", valores)
 
 
-def as_list(kind: str | Mapping[str, str], parameter: str = "?") -> str:
-    """The SQL of a list that one parameter carries (`in_json`): of values of a type, or of rows of columns and types.
-
-    For a few rows, of which `stage` would make a table. A value that its type cannot hold is an error. One parameter
-    for all, because each costs DuckDB's Python client up to 60 µs: of nineteen rows more than the statement itself.
-    """
-    return f"from_json_strict({parameter}, '{_quoted(json.dumps([kind]))}')"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
-
-
-def in_json(values: Iterable[Any]) -> str:
-    """The parameter of `as_list`: texts, numbers and what has a date or time in it; rows as mappings."""
-    return json.dumps([*values], default=str)
-
-
-def append(con: DuckDBPyConnection, table: str, types: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds a few rows, each with all of the columns of `types`."""
-    if rows:
-        con.execute(f"INSERT INTO {table} BY NAME SELECT unnest({as_list(types)}, recursive := true)", [in_json(rows)])
-
-
 def in_lake(con: DuckDBPyConnection) -> bool:
     """Whether the tables lie in a DuckLake."""
     return bool(scalar(con, "SELECT type <> 'duckdb' FROM duckdb_databases() WHERE database_name = current_database()"))

@@ -84,7 +84,7 @@ def test_rows_that_are_there_and_rows_that_are_not_in_one_call(con: DuckDBPyConn
 
 
 def test_every_column_comes_back_as_it_was(con: DuckDBPyConnection) -> None:
-    """To the microsecond, with quotes and zero bytes in a text; begun or written over, and empty where it is empty."""
+    """To the microsecond, with quotes and zero bytes in a text; alone or with others, and empty where it is empty."""
     micro = timedelta(microseconds=123_456)
     llena = replace(
         FALLIDA,
@@ -102,8 +102,10 @@ def test_every_column_comes_back_as_it_was(con: DuckDBPyConnection) -> None:
     for fila in (llena, EMPEZADA, llena):
         ejecuciones.guardar(con, [fila])
         assert ledger(con, ", ".join(campos)) == [tuple(getattr(fila, c) for c in campos)]
-    ejecuciones.empezar(con, [replace(llena, run_id="r2")])
-    assert ledger(con, ", ".join(campos))[1] == tuple(getattr(replace(llena, run_id="r2"), c) for c in campos)
+    ejecuciones.empezar(con, [replace(EMPEZADA, run_id="r2")])
+    for filas in ([EMPEZADA, replace(EMPEZADA, run_id="r2")], [EMPEZADA, replace(llena, run_id="r2")]):
+        ejecuciones.guardar(con, filas)
+        assert ledger(con, ", ".join(campos)) == [tuple(getattr(f, c) for c in campos) for f in filas]
 
 
 def test_a_table_of_other_types(con: DuckDBPyConnection) -> None:
@@ -114,10 +116,12 @@ def test_a_table_of_other_types(con: DuckDBPyConnection) -> None:
         " registros_extraidos BIGINT, rechazados VARCHAR, estado VARCHAR, error_mensaje TEXT)"
     )
     ejecuciones.empezar(con, [EMPEZADA])
-    ejecuciones.guardar(con, [FALLIDA])
-    assert con.execute("SELECT * EXCLUDE (error_mensaje) FROM etl_ejecuciones").fetchall() == [
-        (1, "r1", "tienda_01", "ventas", "2025-11-17 12:05:00", "11:05:00", Decimal("90.50"), 0, "2", "fallido")
-    ]
+    for filas in ([FALLIDA], [FALLIDA, replace(FALLIDA, run_id="r2")]):
+        ejecuciones.guardar(con, filas)
+        assert con.execute("SELECT * EXCLUDE (error_mensaje) FROM etl_ejecuciones ORDER BY id").fetchall() == [
+            (n, f.run_id, "tienda_01", "ventas", "2025-11-17 12:05:00", "11:05:00", Decimal("90.50"), 0, "2", "fallido")
+            for n, f in enumerate(filas, start=1)
+        ]
 
 
 def test_what_a_dead_process_left_is_repaired(con: DuckDBPyConnection) -> None:
