@@ -132,7 +132,7 @@ async def dia(app: App, fecha: date, now: datetime, next_ventas: Callable[[datet
     """
     ids = [t.id for t in app.tiendas if t.activa]
     figures = await _ask(app, lambda con: alert_facts.dia(con, fecha, ids))
-    read = await _ask(app, lambda con: {id_: cobertura.cobertura(con, id_) for id_ in ids})
+    read = await _ask(app, lambda con: cobertura.cobertura(con, ids))
     huecos = [
         (id_, f"{local(h.desde, app.zona):%Y-%m-%d %H:%M}", f"{local(h.hasta, app.zona):%Y-%m-%d %H:%M}")
         for id_, leido in read.items()

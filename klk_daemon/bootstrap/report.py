@@ -66,9 +66,7 @@ def ask(con: DuckDBPyConnection, app: App) -> Held:
     """
     ids = [t.id for t in app.elegir(())]
     schema.ensure(con, local(datetime.now(UTC), app.zona), keep=False)
-    return Held(
-        {id_: queries.estado_tienda(con, id_) for id_ in ids}, {id_: cobertura.cobertura(con, id_) for id_ in ids}
-    )
+    return Held({id_: queries.estado_tienda(con, id_) for id_ in ids}, cobertura.cobertura(con, ids))
 
 
 def document(app: App, held: Held, now: datetime, *, sin_leer: str | None = None) -> dict[str, Any]:

@@ -16,11 +16,10 @@ log = structlog.get_logger()
 
 def recuperar(con: DuckDBPyConnection, perdida: Perdida) -> None:
     """Says what the database has lost, and has its sales read again; stock is read anew by every inventario."""
-    for ubicacion_id, intervalo in perdida.intervalos():
-        cobertura.releer(con, ubicacion_id, intervalo)
+    cobertura.releer(con, perdida.intervalos())
     log.error(
         "commits_perdidos",
-        commits=len(perdida.notas),
+        commits=perdida.commits,
         tiendas=sorted({nota.ubicacion_id for nota in perdida.notas}),
         completa=perdida.completa,
         motivo="the database holds less than was committed to it: a damaged write-ahead log, or an older copy",

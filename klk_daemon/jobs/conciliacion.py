@@ -13,10 +13,12 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Intervalo, Job, Modo, Tienda, Ventana
 from klk_daemon.errors import SnapshotSospechoso
+from klk_daemon.jobs.escritura import Momento
 from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import certificados, cobertura, conciliacion
+from klk_daemon.warehouse.cobertura import Leido
 from klk_daemon.windows import dia, local, ventanas
 
 
@@ -40,11 +42,14 @@ class Conciliacion:
     job: Job = Job.CONCILIACION
     a_la_vez: int = 2  # whole days, at night
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Sequence[date]:
-        """The days, oldest first."""
-        del con, tienda
+    def planificar(
+        self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime
+    ) -> dict[str, Sequence[date]]:
+        """The days, oldest first, the same for every store."""
+        del con
         hoy = local(now, self.zona).date()
-        return self.fechas or [hoy - timedelta(days=n) for n in range(self.days, 0, -1)]
+        fechas = self.fechas or [hoy - timedelta(days=n) for n in range(self.days, 0, -1)]
+        return {t.id: fechas for t in tiendas}
 
     def modo(self, planes: Collection[Sequence[date]]) -> Modo:
         """Always the same."""
@@ -81,7 +86,7 @@ class Conciliacion:
         conteo = Conteo()
         tardanza = conciliacion.Tardanza()
 
-        def load(con: DuckDBPyConnection) -> Conteo:
+        def load(con: DuckDBPyConnection, _: Sequence[None], momento: Momento) -> Sequence[Conteo]:
             nonlocal conteo, tardanza
             conteo = conciliacion.igualar(
                 con,
@@ -89,31 +94,30 @@ class Conciliacion:
                 lineas,
                 rechazos,
                 min_ratio=self.min_ratio,
-                run_id=sesion.libro.run_id,
+                run_id=momento.run_id,
                 pedida=pedida,
-                now=sesion.reloj,
+                now=momento.reloj,
             )
-            cobertura.registrar(
-                con, tienda.id, ventana.intervalo, piso=None, now=sesion.now, run_id=sesion.libro.run_id
-            )
-            tardanza = conciliacion.tardanza(con, tienda, fecha, sesion.libro.run_id)
-            return conteo
+            leido = Leido(tienda.id, ventana.intervalo, piso=None)
+            cobertura.registrar(con, [leido], now=momento.now, run_id=momento.run_id)
+            tardanza = conciliacion.tardanza(con, tienda, fecha, momento.run_id)
+            return [conteo]
 
-        await sesion.cargar(load, rechazos, leido=ventana.intervalo, ultima=False)
+        await sesion.cargar(load, None, apartadas=rechazos, leido=ventana.intervalo, ultima=False)
         self._informar(tardanza, fecha, conteo)
 
     async def _certificar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion, *, ultima: bool) -> None:
         fecha = ventana.fecha
         lineas, rechazos = await leer(tienda, ventana, sesion)
 
-        def load(con: DuckDBPyConnection) -> Conteo:
+        def load(con: DuckDBPyConnection, _: Sequence[None], momento: Momento) -> Sequence[Conteo]:
             # A row that could not be read is in KLK's day, and not in ours.
-            igual = not rechazos and certificados.certificar(con, fecha, lineas, now=sesion.reloj)
+            igual = not rechazos and certificados.certificar(con, fecha, lineas, now=momento.reloj)
             if not igual:
                 log.warning("dia_no_certificado", fecha=str(fecha), rechazadas=len(rechazos))
-            return Conteo()
+            return [Conteo()]
 
-        await sesion.cargar(load, (), ultima=ultima)
+        await sesion.cargar(load, None, ultima=ultima)
 
     def _informar(self, tardanza: conciliacion.Tardanza, fecha: date, conteo: Conteo) -> None:
         log.info(

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.domain import Job, Lote, Modo, Rechazo, Tienda
+from klk_daemon.domain import Conteo, Job, Lote, Modo, Rechazo, Tienda
+from klk_daemon.jobs.escritura import Momento
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.klk import convert
 from klk_daemon.warehouse import stock
@@ -30,8 +30,10 @@ class Inventario:
     job: Job = Job.INVENTARIO
     a_la_vez: int = 12
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> None:
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, None]:
         """Nothing: a snapshot depends on no history."""
+        del con, now
+        return {t.id: None for t in tiendas}
 
     def modo(self, planes: Collection[None]) -> Modo:
         """Always whole."""
@@ -47,19 +49,22 @@ class Inventario:
         del plan
         snapshot, rechazos = await _leer(tienda, sesion)
         await sesion.cargar(
-            partial(
-                stock.cargar,
-                tienda=tienda,
-                snapshot=snapshot,
-                catalogo=self.catalogo,
-                min_ratio=self.min_ratio,
-                now=sesion.reloj,
-            ),
-            rechazos,
+            self._cargar,
+            (tienda, snapshot),
+            filas=snapshot.existencias.count,
+            apartadas=rechazos,
             ultima=True,
         )
         if not sesion.dry_run:
             self.catalogo.anotar(snapshot.fichas)
+
+    def _cargar(
+        self, con: DuckDBPyConnection, snapshots: Sequence[tuple[Tienda, Snapshot]], momento: Momento
+    ) -> Sequence[Conteo]:
+        return [
+            stock.cargar(con, tienda, snapshot, self.catalogo, min_ratio=self.min_ratio, now=momento.reloj)
+            for tienda, snapshot in snapshots
+        ]
 
 
 async def _leer(tienda: Tienda, sesion: Sesion) -> tuple[Snapshot, Sequence[Rechazo]]:

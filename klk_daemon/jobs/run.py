@@ -20,6 +20,7 @@ from klk_daemon.domain import Estado, Job, Modo, Resultado, ResultadoTienda, Tie
 from klk_daemon.errors import BaseOcupada, ConfigError, CorridaError, Interrumpido, TiendaAjena
 from klk_daemon.jobs.apertura import recuperar, repartir
 from klk_daemon.jobs.entorno import Entorno
+from klk_daemon.jobs.escritura import Escritura
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import ejecuciones, schema
@@ -46,8 +47,8 @@ class Trabajo(Protocol[P]):
     def a_la_vez(self) -> int:
         """How many stores are worked on at once: each holds its answers in memory until they are loaded."""
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> P:
-        """What to do for a store; runs in the transaction that opens the run. `now` in UTC."""
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, P]:
+        """What to do for each store, by its id; runs in the transaction that opens the run. `now` in UTC."""
 
     def modo(self, planes: Collection[P]) -> Modo:
         """What kind of run it is, once the stores are planned; for none, what it is meant to be."""
@@ -172,7 +173,7 @@ class _Corrida(Generic[P]):
         if pendientes or reparadas:
             log.warning("ejecuciones_reparadas", pendientes=pendientes, interrumpidas=reparadas)
         ejecuciones.anotar_tiendas(con, tiendas, reloj)
-        planes = {t.id: self._trabajo.planificar(con, t, self._now) for t in tiendas}
+        planes = self._trabajo.planificar(con, tiendas, self._now)
         libro = replace(self.libro, modo=self._trabajo.modo(planes.values()))
         empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in tiendas)
         ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])
@@ -190,9 +191,21 @@ class _Corrida(Generic[P]):
         tiendas = [t for t in self._tiendas if t.id in planes]
         if not tiendas:
             return []
+        escritura = Escritura(
+            self._entorno.database,
+            self._entorno.recibo,
+            self.libro,
+            self._now,
+            self._elapsed,
+            dry_run=self._dry_run,
+        )
         async with klk as client:
             lugares = asyncio.Semaphore(self._trabajo.a_la_vez)
-            tasks = [asyncio.create_task(self._tienda(t, planes[t.id], client, lugares, espera_s)) for t in tiendas]
+            sesiones = [Sesion(client=client, escritura=escritura, tienda=t, espera_s=espera_s) for t in tiendas]
+            tasks = [
+                asyncio.create_task(self._tienda(t, planes[t.id], sesion, lugares))
+                for t, sesion in zip(tiendas, sesiones, strict=True)
+            ]
             try:
                 await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
             except asyncio.CancelledError:
@@ -211,21 +224,8 @@ class _Corrida(Generic[P]):
         log.error("error_interno", tienda=tienda.id, exc_info=outcome)
         return self._failed(tienda, Interrumpido(f"internal error: {outcome!r}", hint="a bug: please report it"))
 
-    async def _tienda(
-        self, tienda: Tienda, plan: P, client: "KlkClient", lugares: asyncio.Semaphore, espera_s: float
-    ) -> ResultadoTienda:
+    async def _tienda(self, tienda: Tienda, plan: P, sesion: Sesion, lugares: asyncio.Semaphore) -> ResultadoTienda:
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
-            sesion = Sesion(
-                client=client,
-                database=self._entorno.database,
-                recibo=self._entorno.recibo,
-                libro=self.libro,
-                tienda=tienda,
-                now=self._now,
-                elapsed=self._elapsed,
-                espera_s=espera_s,
-                dry_run=self._dry_run,
-            )
             try:
                 async with lugares:
                     await self._trabajo.tienda(tienda, plan, sesion)

@@ -1,6 +1,6 @@
 """`ventas`: new, late and corrected sale lines since the watermark, each exactly once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Intervalo, Job, Modo, Rango, Tienda, Ventana
+from klk_daemon.jobs.escritura import Momento
 from klk_daemon.jobs.lectura import leer
 from klk_daemon.jobs.outcome import log
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.warehouse import cobertura, ventas
+from klk_daemon.warehouse.cobertura import Lectura, Leido
+from klk_daemon.warehouse.ventas import Lineas
 from klk_daemon.windows import UN_DIA, Plan, dias, planificar, ventanas
 
 
@@ -35,9 +38,12 @@ class Ventas:
     job: Job = Job.VENTAS
     a_la_vez: int = 12
 
-    def planificar(self, con: DuckDBPyConnection, tienda: Tienda, now: datetime) -> Plan:
-        """The intervals to read for a store, the newest first."""
-        lectura = cobertura.leer(con, tienda.id, zona=self.zona, now=now)
+    def planificar(self, con: DuckDBPyConnection, tiendas: Sequence[Tienda], now: datetime) -> dict[str, Plan]:
+        """The intervals to read for each store, the newest first."""
+        lecturas = cobertura.leer(con, [t.id for t in tiendas], zona=self.zona, now=now)
+        return {id_: self._planificar(lectura, now) for id_, lectura in lecturas.items()}
+
+    def _planificar(self, lectura: Lectura, now: datetime) -> Plan:
         if self.rango is not None:
             intervalo, marca = self.rango.intervalo, lectura.marca
             # One that begins within the overlap would carry the watermark past late lines of the overlap's first part.
@@ -75,27 +81,42 @@ class Ventas:
             intervalos = [v.intervalo for v in pasos]
             sesion.rango(Intervalo(min(i.desde for i in intervalos), max(i.hasta for i in intervalos)))
         else:
-            await sesion.cargar(lambda _: Conteo(), (), ultima=True)
+            await sesion.cargar(nada, None, ultima=True)
         for n, ventana in enumerate(pasos, start=1):
             await self._leer(tienda, ventana, plan, sesion, ultima=n == len(pasos))
 
     async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion, *, ultima: bool) -> None:
         lineas, rechazos = await leer(tienda, ventana, sesion)
+        await sesion.cargar(
+            cargar,
+            Carga(lineas, Leido(tienda.id, ventana.intervalo, plan.piso, plan.avanza)),
+            filas=lineas.numero,
+            apartadas=rechazos,
+            leido=ventana.intervalo,
+            ultima=ultima,
+            con=ventana.fecha,  # one day's, so that the table is looked through for no other
+        )
 
-        def load(con: DuckDBPyConnection) -> Conteo:
-            (conteo,) = ventas.cargar(con, [lineas], now=sesion.reloj)
-            cobertura.registrar(
-                con,
-                tienda.id,
-                ventana.intervalo,
-                piso=plan.piso,
-                avanza=plan.avanza,
-                now=sesion.now,
-                run_id=sesion.libro.run_id,
-            )
-            return conteo
 
-        await sesion.cargar(load, rechazos, leido=ventana.intervalo, ultima=ultima)
+@dataclass(frozen=True, slots=True)
+class Carga:
+    """The lines of a store's window, and which that is."""
+
+    lineas: Lineas
+    leido: Leido
+
+
+def cargar(con: DuckDBPyConnection, cargas: Sequence[Carga], momento: Momento) -> Sequence[Conteo]:
+    """Loads the lines of several stores, with watermarks and coverage, in the caller's transaction."""
+    conteos = ventas.cargar(con, [carga.lineas for carga in cargas], now=momento.reloj)
+    cobertura.registrar(con, [carga.leido for carga in cargas], now=momento.now, run_id=momento.run_id)
+    return conteos
+
+
+def nada(con: DuckDBPyConnection, cargas: Sequence[None], momento: Momento) -> Sequence[Conteo]:
+    """What a store has to load of which nothing was asked."""
+    del con, momento
+    return [Conteo() for _ in cargas]
 
 
 def _avisar(tienda: Tienda, omitido: Intervalo, zona: ZoneInfo, max_catchup_days: int) -> None:

@@ -14,8 +14,7 @@ import re
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -28,10 +27,11 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
 from klk_daemon.warehouse.origen import Origen, first_line
 from klk_daemon.warehouse.recibo import apartar_wal
-from klk_daemon.warehouse.transaccion import Done, Work, transact
+from klk_daemon.warehouse.transaccion import Done, Join, Kind, Queue, Work, transact
 
 log = structlog.get_logger()
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 if importlib.util.find_spec("pandas") is None:
@@ -86,9 +86,7 @@ class Database:
         self._limit = memory_limit
         self._holder = OURS
         self.configure(lock_timeout_s=lock_timeout_s, memory_limit=memory_limit)
-        self._waiting: deque[Work[Any]] = deque()
-        self._guard = threading.Lock()
-        self._draining = False
+        self._queue = Queue()
         self._stopping = threading.Event()
         self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
@@ -103,31 +101,41 @@ class Database:
         run: Callable[[DuckDBPyConnection], T],
         *,
         keep: bool = True,
-        committed: Callable[[T], None] | None = None,
         patience_s: float | None = None,
     ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
+
+        Args:
+            run: gets the open connection; see `Kind`.
+            keep: False rolls back at the end.
+            patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
+
+        Raises:
+            see `together`.
+        """
+        return await self._queued(Work(Kind(lambda con, _: [run(con)], keep=keep), None, patience_s=patience_s))
+
+    async def together(self, kind: Kind[P, T], part: P, *, rows: int) -> Done[T]:
+        """Does a part in one transaction with what else of its kind waits, or in one of its own should that fail.
 
         A caller that is cancelled before its turn came leaves the queue. One that is cancelled while the transaction
         runs gets its result all the same, since a thread cannot be cancelled and commits; `Task.cancelling()` still
         tells it to stop.
 
         Args:
-            run: gets the open connection. It must bear repetition: a commit whose answer was lost may have happened.
-            keep: False rolls back at the end (`--dry-run`).
-            committed: called with the value right after the commit, before anything else is written.
-            patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
+            kind: what to do.
+            part: what to do it with.
+            rows: how many it has, so that not too many come together.
 
         Raises:
-            BaseOcupada: another process held the file beyond that.
+            BaseOcupada: another process held the file for too long.
             BaseFallida: it cannot be opened or written.
         """
-        work = Work(run, keep=keep, committed=committed, patience_s=patience_s)
-        with self._guard:
-            self._waiting.append(work)
-            if not self._draining:
-                self._draining = True
-                self._thread.submit(self._drain)
+        return await self._queued(Work(kind, part, rows=rows))
+
+    async def _queued(self, work: Work[P, T]) -> Done[T]:
+        if self._queue.put(work):
+            self._thread.submit(self._drain)
         outcome = asyncio.wrap_future(work.future)
         while True:
             try:
@@ -155,23 +163,15 @@ class Database:
 
     def _drain(self) -> None:
         """Opens the database once for all that waits, so that readers get in when nothing does."""
-        while (work := self._next()) is not None:
-            if not work.future.set_running_or_notify_cancel():
-                continue
-            try:
-                done = self._done(work)
-            except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
-                work.future.set_exception(e)
-            else:
-                work.future.set_result(done)
+        self._queue.serve(self._done)
         self._rest()
 
-    def _done(self, work: Work[T]) -> Done[T]:
-        """Does it; again where a failure may pass: a transaction bears repetition."""
+    def _done(self, works: list[Work[P, T]], join: Join[P, T]) -> Sequence[Done[T]]:
+        """Does them; again where a failure may pass: a transaction bears repetition."""
         attempt = 1
         while True:
             try:
-                return self._attempt(work)
+                return self._attempt(works, join)
             except duckdb.Error as e:
                 averia = self.origen.averia(e)
                 if averia.perdida:
@@ -182,19 +182,22 @@ class Database:
             self._stopping.wait(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
             attempt += 1
 
-    def _attempt(self, work: Work[T]) -> Done[T]:
-        until = work.queued + self._patience(work)
-        turno = self.origen.turno(until, self._stopping) if work.keep else nullcontext(_nothing)
+    def _attempt(self, works: list[Work[P, T]], join: Join[P, T]) -> Sequence[Done[T]]:
+        first = works[0]
+        until = first.queued + self._patience(first)
+        turno = self.origen.turno(until, self._stopping) if first.kind.keep else nullcontext(_nothing)
         with turno as still_ours:
-            connection = self._ready(work)
+            connection = self._ready(first)
+            join(works)
             began = time.monotonic()
-            value = transact(connection, work, still_ours)
-            return Done(value, began - work.queued, time.monotonic() - began)
+            values = transact(connection, works, still_ours)
+            took = time.monotonic() - began
+        return [Done(value, began - work.queued, took) for work, value in zip(works, values, strict=True)]
 
-    def _patience(self, work: Work[Any]) -> float:
+    def _patience(self, work: Work[Any, Any]) -> float:
         return self._lock_timeout_s if work.patience_s is None else work.patience_s
 
-    def _ready(self, work: Work[Any]) -> DuckDBPyConnection:
+    def _ready(self, work: Work[Any, Any]) -> DuckDBPyConnection:
         """The open connection, with the limits in force."""
         limit = self._config["memory_limit"]
         if self._connection is None:
@@ -232,14 +235,7 @@ class Database:
                 log.warning("bd_sin_asentar", error=first_line(e))
         return connection
 
-    def _next(self) -> Work[Any] | None:
-        with self._guard:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._draining = False
-            return None
-
-    def _open(self, work: Work[Any]) -> DuckDBPyConnection:
+    def _open(self, work: Work[Any, Any]) -> DuckDBPyConnection:
         """Opens it; while another process holds the file, tries for as long as `work` may wait, once at least."""
         patience_s = self._patience(work)
         while True:

@@ -2,11 +2,14 @@
 
 A torn write-ahead log opens silently with fewer transactions, and so does a restored backup. So every commit raises a
 number in the database and, once it is safely there, is noted in the state directory. A database whose number lies
-behind the newest note has lost commits; the notes say of what, so that it is read again from KLK.
+behind the newest note has lost commits; the notes say of what, so that it is read again from KLK. One commit may hold
+steps of several stores: it has a note for each, all with its number.
 """
 
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,13 +28,17 @@ NAME = "commits.jsonl"
 WRITER = "escritor"
 # About three days of nineteen stores: a database loses its last commits, not its first.
 KEPT = 5000
-# Among so many last notes the newest is, though two processes may have noted in another order than they committed.
-NEWEST = 50
+# A loss shows in the last notes: one of them is newer than the database. They stand in the order of the commits, or
+# nearly, since a process notes while it still holds the database. Twenty commits of twenty stores are read within 1 ms.
+NEWEST = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Nota:
-    """What one commit was about: `desde` and `hasta` (UTC) are the sales that it read, if it read any."""
+    """What one commit did for one store.
+
+    `desde` and `hasta` (UTC) are the sales that it read, if it read any. `notas` is how many notes the commit has.
+    """
 
     base_id: str
     numero: int
@@ -39,17 +46,24 @@ class Nota:
     ubicacion_id: str
     desde: datetime | None = None
     hasta: datetime | None = None
+    notas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Perdida:
-    """Commits that the notes know and the database does not.
+    """Commits that the notes know and the database does not, by number.
 
-    `completa` is False where more are missing than were kept: then not all that is missing can be named.
+    `completa` is False where more are missing than were kept, or a note could not be written: then not all that is
+    missing can be named.
     """
 
     notas: tuple[Nota, ...]
     completa: bool
+
+    @property
+    def commits(self) -> int:
+        """How many they are."""
+        return len({n.numero for n in self.notas})
 
     def intervalos(self) -> list[tuple[str, Intervalo]]:
         """The sales to read again: store and interval."""
@@ -83,13 +97,13 @@ class Recibo:
                 con.execute("INSERT INTO ultimo_commit VALUES (?, 0)", [base_id])
         return base_id, int(numeros.get(base_id, 0))
 
-    def anotar(self, nota: Nota) -> None:
-        """Notes a commit that has happened; on disk when this returns.
+    def anotar(self, notas: Sequence[Nota]) -> None:
+        """Notes a commit that has happened, all that it was about; on disk when this returns.
 
         A note that cannot be written is told of and done without: the commit stands, and the next note covers it.
         """
         try:
-            jsonl.append(self._path, [_json().dump_json(nota)])
+            jsonl.append(self._path, [_json().dump_json(replace(n, notas=len(notas))) for n in notas])
         except OSError as e:
             log.warning("recibo_no_anotado", error=str(e))
 
@@ -104,7 +118,7 @@ class Recibo:
             return None
         perdidas = self._despues(base_id, numero, self._data().splitlines())
         con.execute("UPDATE ultimo_commit SET numero = ? WHERE base_id = ?", [perdidas[-1].numero, base_id])
-        return Perdida(tuple(perdidas), completa=perdidas[0].numero == numero + 1)
+        return Perdida(tuple(perdidas), completa=_completas(perdidas, numero))
 
     def _despues(self, base_id: str, numero: int, lines: list[bytes]) -> list[Nota]:
         notas = jsonl.read(b"\n".join(lines), _json())
@@ -118,6 +132,12 @@ class Recibo:
 
     def _data(self) -> bytes:
         return self._path.read_bytes() if self._path.exists() else b""
+
+
+def _completas(perdidas: Sequence[Nota], numero: int) -> bool:
+    """Whether they are all that were written since a number: none was dropped, of no commit only a part is there."""
+    hay = Counter(n.numero for n in perdidas)
+    return len(hay) == perdidas[-1].numero - numero and all(hay[n.numero] >= n.notas for n in perdidas)
 
 
 def escritor(folder: Path) -> str:

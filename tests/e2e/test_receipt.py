@@ -31,7 +31,8 @@ def test_an_older_copy(instalacion: Instalacion) -> None:
 
     instalacion.trigger("ventas")
     (told,) = instalacion.of("commits_perdidos")
-    assert told["commits"] == 4
+    assert told["commits"] <= 4  # stores that wait together share one
+    assert len(told["tiendas"]) == 4
     assert told["completa"] is True
     assert instalacion.sql("SELECT count(*) FROM ventas_raw WHERE fecha = ?", fecha) == before
     assert instalacion.sql("SELECT count(*) FROM ventas_por_releer") == [(0,)]

@@ -1,6 +1,5 @@
 """Mistakes in what is asked, what is believed, and how far it is said to have been read."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +11,10 @@ from klk_daemon.domain import Conteo, Intervalo, Lote, Ventana
 from klk_daemon.errors import ApiError
 from klk_daemon.jobs import conciliacion as job_conciliacion
 from klk_daemon.jobs import ventas as job_ventas
-from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.klk import answers, client, convert, wire
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.warehouse import cobertura, stock
+from klk_daemon.warehouse.cobertura import Leido
 from klk_daemon.windows import MEDIANOCHE, UN_DIA, local
 
 from .planting import Parche, mutante
@@ -29,19 +28,14 @@ def marca_antes_que_filas() -> Sequence[Parche]:
     real = job_ventas.Ventas._leer
 
     async def leer(self: Any, tienda: Any, ventana: Ventana, plan: Any, sesion: Any, *, ultima: bool) -> None:
-        def marcar(con: Any) -> Conteo:
-            cobertura.registrar(con, tienda.id, ventana.intervalo, piso=plan.piso, now=sesion.now, run_id="x")
-            return Conteo()
+        def marcar(con: Any, _: Any, momento: Any) -> Sequence[Conteo]:
+            cobertura.registrar(con, [Leido(tienda.id, ventana.intervalo, plan.piso)], now=momento.now, run_id="x")
+            return [Conteo()]
 
-        await sesion.cargar(marcar, (), ultima=False, **_nota(ventana))
+        await sesion.cargar(marcar, None, leido=ventana.intervalo, ultima=False)
         await real(self, tienda, ventana, plan, sesion, ultima=ultima)
 
     return [(job_ventas.Ventas, "_leer", leer)]
-
-
-def _nota(ventana: Ventana) -> dict[str, Any]:
-    """What `Sesion.cargar` wants to know beside, in the versions that do."""
-    return {"leido": ventana.intervalo} if "leido" in inspect.signature(Sesion.cargar).parameters else {}
 
 
 @mutante
@@ -95,8 +89,8 @@ def huecos_olvidados() -> Sequence[Parche]:
 def cobertura_del_futuro() -> Sequence[Parche]:
     """What a clock that ran ahead has claimed stays claimed."""
 
-    def registrar(con: Any, id_: str, leido: Intervalo, *, now: datetime, real: Any = cobertura.registrar, **how: Any):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        real(con, id_, leido, now=now + timedelta(days=99), **how)
+    def registrar(con: Any, leidos: Any, *, now: datetime, run_id: str, real: Any = cobertura.registrar) -> None:
+        real(con, leidos, now=now + timedelta(days=99), run_id=run_id)
 
     return [(cobertura, "registrar", registrar)]
 
@@ -105,8 +99,14 @@ def cobertura_del_futuro() -> Sequence[Parche]:
 def cobertura_del_plan() -> Sequence[Parche]:
     """Coverage is recorded for the whole plan with its first day."""
 
-    def registrar(con: Any, id_: str, leido: Intervalo, *, now: datetime, real: Any = cobertura.registrar, **how: Any):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        real(con, id_, Intervalo(leido.desde, max(leido.hasta, now)), now=now, **how)
+    def registrar(
+        con: Any, leidos: Sequence[Leido], *, now: datetime, run_id: str, real: Any = cobertura.registrar
+    ) -> None:
+        todos = [
+            replace(leido, intervalo=Intervalo(leido.intervalo.desde, max(leido.intervalo.hasta, now)))
+            for leido in leidos
+        ]
+        real(con, todos, now=now, run_id=run_id)
 
     return [(cobertura, "registrar", registrar)]
 

@@ -171,7 +171,7 @@ class Modelo:
     def _igual(self, c: Corrida, tienda: Tienda) -> None:
         """After a `conciliacion` its days are the API's days."""
         malas = answers.ilegibles(self.mundo, c, tienda.sucursal)
-        for fecha in c.trabajo.planificar(None, tienda, c.now):
+        for fecha in c.trabajo.planificar(None, [tienda], c.now)[tienda.id]:
             hay = {k: v for k, v in c.despues.de(tienda.id).items() if v.fecha == str(fecha) and k not in malas}
             debe = {k: v for k, v in self.verdad.mostradas(tienda.sucursal, fecha, c.t).items() if k not in malas}
             exigir(

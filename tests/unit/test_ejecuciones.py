@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,62 @@ def test_saving_bears_repetition(con: DuckDBPyConnection) -> None:
     for _ in range(3):
         ejecuciones.guardar(con, [FALLIDA])
     assert len(ledger(con)) == 1
+
+
+def test_rows_that_are_there_and_rows_that_are_not_in_one_call(con: DuckDBPyConnection) -> None:
+    """Some are written over, some are new with ids in their order; of the same twice the last stands, as one row."""
+    ejecuciones.empezar(con, [EMPEZADA, replace(EMPEZADA, ubicacion_id="tienda_08")])
+    otra = replace(EMPEZADA, run_id="r2")
+    ejecuciones.guardar(con, [otra, FALLIDA, replace(FALLIDA, run_id="r2"), replace(otra, ubicacion_id="tienda_08")])
+    ejecuciones.guardar(con, [FALLIDA, replace(EMPEZADA, estado=Estado.EXITOSO)])
+    ejecuciones.guardar(con, [])
+    assert ledger(con) == [
+        (1, "r1", "tienda_01", "exitoso"),
+        (2, "r1", "tienda_08", "en_proceso"),
+        (3, "r2", "tienda_01", "fallido"),
+        (4, "r2", "tienda_08", "en_proceso"),
+    ]
+
+
+def test_every_column_comes_back_as_it_was(con: DuckDBPyConnection) -> None:
+    """To the microsecond, with quotes and zero bytes in a text; alone or with others, and empty where it is empty."""
+    micro = timedelta(microseconds=123_456)
+    llena = replace(
+        FALLIDA,
+        fecha_inicio=T0 + micro,
+        fecha_fin=T1 + micro,
+        fecha_hasta=date(2025, 11, 18),
+        hora_hasta=time(23, 59, 59, 999_999),
+        error_mensaje='it\'s "this" \\ {that} \x00 ñ 🧾',
+        duracion_segundos=0.1 + 0.2,
+        registros_extraidos=2**31 - 1,
+        espera_bd_s=1e-7,
+        extraccion_s=0.0,
+    )
+    campos = [*Ejecucion.__dataclass_fields__]
+    for fila in (llena, EMPEZADA, llena):
+        ejecuciones.guardar(con, [fila])
+        assert ledger(con, ", ".join(campos)) == [tuple(getattr(fila, c) for c in campos)]
+    ejecuciones.empezar(con, [replace(EMPEZADA, run_id="r2")])
+    for filas in ([EMPEZADA, replace(EMPEZADA, run_id="r2")], [EMPEZADA, replace(llena, run_id="r2")]):
+        ejecuciones.guardar(con, filas)
+        assert ledger(con, ", ".join(campos)) == [tuple(getattr(f, c) for c in campos) for f in filas]
+
+
+def test_a_table_of_other_types(con: DuckDBPyConnection) -> None:
+    """As an older pipeline may have made them, one without some of the columns."""
+    con.execute(
+        "CREATE OR REPLACE TABLE etl_ejecuciones (id INTEGER, run_id VARCHAR(20), ubicacion_id VARCHAR(50),"
+        " etl_tipo VARCHAR, fecha_inicio VARCHAR, hora_desde VARCHAR, duracion_segundos DECIMAL(10, 2),"
+        " registros_extraidos BIGINT, rechazados VARCHAR, estado VARCHAR, error_mensaje TEXT)"
+    )
+    ejecuciones.empezar(con, [EMPEZADA])
+    for filas in ([FALLIDA], [FALLIDA, replace(FALLIDA, run_id="r2")]):
+        ejecuciones.guardar(con, filas)
+        assert con.execute("SELECT * EXCLUDE (error_mensaje) FROM etl_ejecuciones ORDER BY id").fetchall() == [
+            (n, f.run_id, "tienda_01", "ventas", "2025-11-17 12:05:00", "11:05:00", Decimal("90.50"), 0, "2", "fallido")
+            for n, f in enumerate(filas, start=1)
+        ]
 
 
 def test_what_a_dead_process_left_is_repaired(con: DuckDBPyConnection) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import psycopg
@@ -16,17 +18,20 @@ from postgres import Postgres
 
 from klk_daemon.bootstrap import place
 from klk_daemon.bootstrap.cuidado import una_vez
-from klk_daemon.domain import Job
+from klk_daemon.domain import Intervalo, Job
 from klk_daemon.errors import BaseFallida, BaseOcupada, ConfigError, Interrumpido
-from klk_daemon.warehouse import extensiones, mantenimiento, schema
+from klk_daemon.warehouse import cobertura, ejecuciones, extensiones, mantenimiento, schema
 from klk_daemon.warehouse.archivo import Archivo
+from klk_daemon.warehouse.cobertura import Lectura, Leido
 from klk_daemon.warehouse.connection import CONFIG, Database
+from klk_daemon.warehouse.ejecuciones import Ejecucion
 from klk_daemon.warehouse.lago import Lago
 from klk_daemon.warehouse.recibo import Nota, Recibo
 from klk_daemon.warehouse.turnos import RESTART_S, Turnos
 
 AHORA = datetime(2025, 11, 17, 12)  # noqa: DTZ001 - naive local time
 T0 = datetime(2025, 11, 17, 16, tzinfo=UTC)
+UNA_HORA = timedelta(hours=1)
 ADD = "INSERT INTO ventas_por_releer SELECT 'x', NULL, NULL"
 COUNT = "SELECT count(*) FROM ventas_por_releer"
 
@@ -164,6 +169,38 @@ def test_what_is_no_lake_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         extensiones.path("ducklake", extra="lake")
 
 
+def test_the_books_of_several_stores(vista: Callable[[], Lago]) -> None:
+    """What is known of sales and the ledger are kept as in a file, several stores at once."""
+    antes, leido = Intervalo(T0, T0 + UNA_HORA), Intervalo(T0 + UNA_HORA, T0 + 2 * UNA_HORA)
+    with duckdb.connect(config=CONFIG) as con:
+        vista().prepare(con)
+        ids = ["tienda_1", "tienda_2"]
+        cobertura.registrar(con, [Leido(id_, antes, T0) for id_ in ids], now=leido.hasta, run_id="r1")
+        cobertura.releer(con, [(id_, antes) for id_ in ids])
+        todo = Intervalo(antes.desde, leido.hasta)
+        pasos = [Leido("tienda_1", leido, None), Leido("tienda_2", todo, None), Leido("tienda_3", leido, None)]
+        cobertura.registrar(con, pasos, now=leido.hasta, run_id="r2")
+        lecturas = cobertura.leer(con, [*ids, "tienda_3"], zona=ZoneInfo("UTC"), now=leido.hasta)
+        assert [*lecturas.values()] == [
+            Lectura(leido.hasta, (todo,), (antes,)),
+            Lectura(leido.hasta, (todo,), ()),
+            Lectura(None, (leido,), ()),
+        ]
+        empezadas = [
+            Ejecucion("r1", Job.VENTAS, "incremental", id_, id_, AHORA, version_etl="1", host="caja") for id_ in ids
+        ]
+        ejecuciones.empezar(con, empezadas)
+        nueva = replace(empezadas[0], run_id="r2")
+        ejecuciones.guardar(con, [*(replace(e, fecha_fin=AHORA, error_tipo="x") for e in empezadas), nueva])
+        ejecuciones.guardar(con, [replace(empezadas[0], error_tipo="y")])
+        filas = "SELECT id, run_id, ubicacion_id, fecha_fin, error_tipo FROM etl_ejecuciones ORDER BY id"
+        assert con.execute(filas).fetchall() == [
+            (1, "r1", "tienda_1", None, "y"),
+            (2, "r1", "tienda_2", AHORA, "x"),
+            (3, "r2", "tienda_1", None, None),
+        ]
+
+
 def test_each_daemon_counts_its_own_commits(vista: Callable[[], Lago], tmp_path: Path) -> None:
     """After a catalogue was restored from a copy, each learns what it has lost, whoever comes first."""
     with duckdb.connect(config=CONFIG) as con:
@@ -174,7 +211,8 @@ def test_each_daemon_counts_its_own_commits(vista: Callable[[], Lago], tmp_path:
         con.execute("BEGIN")
         for n in range(4):
             base_id, numero = recibos[n % 2].sellar(con)
-            recibos[n % 2].anotar(Nota(base_id, numero, Job.VENTAS, f"tienda_{n}", T0, T0 + timedelta(hours=1)))
+            nota = Nota(base_id, numero, Job.VENTAS, f"tienda_{n}", T0, T0 + timedelta(hours=1))
+            recibos[n % 2].anotar([nota])
         con.execute("ROLLBACK")
         found = [recibo.comparar(con) for recibo in recibos]
         assert [[nota.ubicacion_id for nota in p.notas] for p in found if p] == [

@@ -1,0 +1,123 @@
+"""How a run writes: a step of a store's is one transaction, of its own or shared with other stores' steps.
+
+Either way it stands or falls with its rows, its watermark, its coverage, its ledger row and the rows put aside.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from duckdb import DuckDBPyConnection
+
+from klk_daemon.domain import Conteo, Estado, Intervalo, Rechazo, ResultadoTienda
+from klk_daemon.jobs.apertura import repartir
+from klk_daemon.jobs.outcome import Libro
+from klk_daemon.warehouse import ejecuciones, rechazos, schema
+from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.recibo import Nota, Recibo
+from klk_daemon.warehouse.transaccion import Done, Kind
+from klk_daemon.windows import local
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Momento:
+    """When a transaction writes, and for which run: the run's instant (UTC), the stores' wall clock now (naive)."""
+
+    now: datetime
+    reloj: datetime
+    run_id: str
+
+
+# Loads what steps of several stores have read; what happened to each, in their order.
+Cargar = Callable[[DuckDBPyConnection, Sequence[C], Momento], Sequence[Conteo]]
+
+
+@dataclass(frozen=True, slots=True)
+class Paso(Generic[C]):
+    """A step of a store's that waits for the database.
+
+    Attributes:
+        parte: how the store stands before it.
+        carga, filas, apartadas, leido, ultima: see `Sesion.cargar`.
+    """
+
+    parte: ResultadoTienda
+    carga: C
+    filas: int
+    apartadas: Sequence[Rechazo]
+    leido: Intervalo | None
+    ultima: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Escritura:
+    """What a run writes with.
+
+    Attributes:
+        database: the writer.
+        recibo: notes each commit.
+        libro: what the ledger needs.
+        now: the run's instant, UTC.
+        elapsed: the instant now.
+        dry_run: roll every transaction back.
+    """
+
+    database: Database
+    recibo: Recibo
+    libro: Libro
+    now: datetime
+    elapsed: Callable[[], datetime]
+    dry_run: bool
+
+    @property
+    def reloj(self) -> datetime:
+        """The stores' wall clock (naive) at this moment."""
+        return local(self.elapsed(), self.libro.zona)
+
+    async def escribir(self, cargar: Cargar[C], paso: Paso[C], *, con: Hashable = None) -> Done[ResultadoTienda]:
+        """Commits a step, together with others that wait and are `con` the same; alone where that is None.
+
+        Raises:
+            CorridaError: nothing of the step was written.
+        """
+
+        def escribir(conexion: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[tuple[ResultadoTienda, Nota]]:
+            return self._escribir(conexion, cargar, pasos)
+
+        kind = Kind(
+            escribir,
+            None if con is None else (self, cargar, con),
+            keep=not self.dry_run,
+            committed=lambda escritos: self.recibo.anotar([nota for _, nota in escritos]),
+        )
+        done = await self.database.together(kind, paso, rows=paso.filas)
+        return Done(done.value[0], done.espera_s, done.carga_s)
+
+    def _escribir(
+        self, con: DuckDBPyConnection, cargar: Cargar[C], pasos: Sequence[Paso[C]]
+    ) -> list[tuple[ResultadoTienda, Nota]]:
+        if self.dry_run:  # nothing that an earlier transaction made is there
+            schema.ensure(con, self.reloj, keep=False)
+        elif ajenas := repartir(self.database.origen.reparto, [paso.parte.tienda for paso in pasos]):
+            # PostgreSQL was restarted in the middle of the run, and another daemon has the store by now.
+            raise next(iter(ajenas.values()))
+        reloj = self.reloj
+        conteos = cargar(con, [paso.carga for paso in pasos], Momento(self.now, reloj, self.libro.run_id))
+        partes = []
+        for paso, conteo in zip(pasos, conteos, strict=True):
+            rechazos.anotar(con, self.libro.job, paso.parte.tienda.id, paso.apartadas, reloj)
+            apartadas = Conteo(rechazados=len(paso.apartadas))
+            estado = Estado.EXITOSO if paso.ultima else paso.parte.estado
+            partes.append(
+                replace(paso.parte, estado=estado, conteo=paso.parte.conteo + conteo + apartadas, fin=self.elapsed())
+            )
+        ejecuciones.guardar(con, [self.libro.ejecucion(p) for p in partes if p.estado is Estado.EXITOSO])
+        base_id, numero = self.recibo.sellar(con)
+        return [(parte, self._nota(base_id, numero, paso)) for parte, paso in zip(partes, pasos, strict=True)]
+
+    def _nota(self, base_id: str, numero: int, paso: Paso[C]) -> Nota:
+        desde, hasta = (paso.leido.desde, paso.leido.hasta) if paso.leido else (None, None)
+        return Nota(base_id, numero, self.libro.job, paso.parte.tienda.id, desde, hasta)
