@@ -50,28 +50,24 @@ class Inventario:
         snapshot, rechazos = await _leer(tienda, sesion)
         await sesion.cargar(
             self._cargar,
-            (tienda, snapshot),
+            snapshot,
             filas=snapshot.existencias.count,
             apartadas=rechazos,
             ultima=True,
+            con="todas",
         )
         if not sesion.dry_run:
             self.catalogo.anotar(snapshot.fichas)
 
-    def _cargar(
-        self, con: DuckDBPyConnection, snapshots: Sequence[tuple[Tienda, Snapshot]], momento: Momento
-    ) -> Sequence[Conteo]:
-        return [
-            stock.cargar(con, tienda, snapshot, self.catalogo, min_ratio=self.min_ratio, now=momento.reloj)
-            for tienda, snapshot in snapshots
-        ]
+    def _cargar(self, con: DuckDBPyConnection, snapshots: Sequence[Snapshot], momento: Momento) -> Sequence[Conteo]:
+        return stock.cargar(con, snapshots, self.catalogo, min_ratio=self.min_ratio, now=momento.reloj)
 
 
 async def _leer(tienda: Tienda, sesion: Sesion) -> tuple[Snapshot, Sequence[Rechazo]]:
     """What can be loaded, ready for the database, and what cannot; of the answers nothing else is left."""
     with sesion.extraccion():
         lotes = await _todos(tienda, sesion)
-    snapshot = stock.preparar({almacen: lote.filas for almacen, lote in lotes.items()})
+    snapshot = stock.preparar(tienda, {almacen: lote.filas for almacen, lote in lotes.items()})
     return snapshot, [rechazo for lote in lotes.values() for rechazo in lote.rechazos]
 
 

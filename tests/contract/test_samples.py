@@ -123,7 +123,7 @@ async def test_the_articles(database: Database, periferico: Tienda) -> None:
     lote = convert.articulos("APP-TPF", respuesta)
     await database.transaction(
         lambda con: stock.cargar(
-            con, periferico, stock.preparar({"APP-TPF": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
+            con, [stock.preparar(periferico, {"APP-TPF": lote.filas})], Catalogo(), min_ratio=0.5, now=AHORA
         )
     )
     romero = str(uuid5(NAMESPACE_DNS, "producto_000006"))

@@ -1,6 +1,8 @@
 """Mistakes in what is written: rows, stock, corrections, certificates, the ledger."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,19 +10,11 @@ from klk_daemon.domain import Lote, Ventana
 from klk_daemon.jobs.run import _Corrida
 from klk_daemon.klk import convert
 from klk_daemon.klk.answers import Respuesta
-from klk_daemon.warehouse import certificados, conciliacion, staging, stock, ventas
+from klk_daemon.warehouse import certificados, cobertura, conciliacion, stock, transaccion, ventas
 from klk_daemon.warehouse.connection import Database
+from klk_daemon.warehouse.recibo import Recibo
 
 from .planting import Parche, mutante
-
-
-def _sin(real: Any, beginning: str) -> Any:
-    """`changed` without the statements that begin so."""
-
-    def changed(con: Any, sql: str, parameters: Any) -> int:
-        return 0 if sql.startswith(beginning) else int(real(con, sql, parameters))
-
-    return changed
 
 
 def _todo(_tipos: Any) -> str:
@@ -34,23 +28,30 @@ class _Torcida:
         self._torcer = torcer
 
     def execute(self, sql: str, *how: Any) -> Any:
-        return self._con.execute(self._torcer(sql), *how)
+        torcida = self._torcer(sql)
+        return self._con.execute(torcida, *how) if torcida else self._con
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._con, name)
 
 
-def _torcida(con: Any, torcer: Callable[[str], str]) -> Any:
-    """A connection that twists its statements."""
-    return _Torcida(con, torcer)
+def _torcida(modulo: Any, nombre: str, torcer: Callable[[str], str]) -> Parche:
+    """One of the writing functions, with a connection that twists its statements; where nothing is left, none is."""
+    real = getattr(modulo, nombre)
+    return (modulo, nombre, lambda con, *how, **more: real(_Torcida(con, torcer), *how, **more))
+
+
+def _sin(modulo: Any, nombre: str, comienzo: str) -> Parche:
+    """The same without the statements that begin so."""
+    return _torcida(modulo, nombre, lambda sql: "" if sql.startswith(comienzo) else sql)
 
 
 @mutante
 def ultimo_almacen() -> Sequence[Parche]:
     """Of a store's warehouses only the last is kept."""
 
-    def preparar(almacenes: Mapping[str, Any], real: Any = stock.preparar) -> stock.Snapshot:
-        snapshot: stock.Snapshot = real(dict([*almacenes.items()][-1:]))
+    def preparar(tienda: Any, almacenes: Mapping[str, Any], real: Any = stock.preparar) -> stock.Snapshot:
+        snapshot: stock.Snapshot = real(tienda, dict([*almacenes.items()][-1:]))
         return snapshot
 
     return [(stock, "preparar", preparar)]
@@ -59,7 +60,7 @@ def ultimo_almacen() -> Sequence[Parche]:
 @mutante
 def stock_solo_suma() -> Sequence[Parche]:
     """Articles that a warehouse has no more stay."""
-    return [(stock, "changed", _sin(staging.changed, "DELETE FROM stock_actual"))]
+    return [_sin(stock, "_stock", "DELETE FROM stock_actual")]
 
 
 @mutante
@@ -86,18 +87,17 @@ def articulo_doble() -> Sequence[Parche]:
 @mutante
 def solo_inserta() -> Sequence[Parche]:
     """A line that is held is not updated (`DO NOTHING` on conflict)."""
-    return [(ventas, "changed", _sin(staging.changed, "UPDATE ventas_raw"))]
+    return [_sin(ventas, "_escribir", "UPDATE ventas_raw")]
 
 
 @mutante
 def inserta_siempre() -> Sequence[Parche]:
     """Lines are appended, whether held or not."""
 
-    def changed(con: Any, sql: str, parameters: Any = (), real: Any = staging.changed) -> int:
-        sql = sql.replace(f"FROM cambios AS n ANTI JOIN previas AS p ON {ventas.ITSELF}", "FROM lote AS n")
-        return int(real(con, sql, parameters))
+    def todas(sql: str) -> str:
+        return sql.replace(f"FROM cambios AS n ANTI JOIN previas AS p ON {ventas.ITSELF}", "FROM lote AS n")
 
-    return [(ventas, "changed", changed), (ventas, "_cambios", _todo)]
+    return [_torcida(ventas, "_escribir", todas), (ventas, "_cambios", _todo)]
 
 
 @mutante
@@ -114,16 +114,14 @@ def factura_es_la_clave() -> Sequence[Parche]:
 @mutante
 def clave_sin_tienda() -> Sequence[Parche]:
     """Invoice numbers are taken for unique across stores."""
-    suelta = ventas.KEY.replace("v.ubicacion_id = $ubicacion AND ", "$ubicacion IS NOT NULL AND ")
-    real = ventas.comparar
 
     def previas(sql: str) -> str:
-        donde = f"WHERE v.ubicacion_id = $ubicacion AND {ventas.NEAR}"
-        return sql.replace(donde, f"WHERE {ventas.NEAR}") if "TEMP TABLE previas" in sql else sql
+        return re.sub(r"v\.ubicacion_id IN \(.*?\)", "$t0 IS NOT NULL", sql) if "TEMP TABLE previas" in sql else sql
 
     return [
-        (ventas, "KEY", suelta),
-        (ventas, "comparar", lambda con, *how: real(_torcida(con, previas), *how)),
+        (ventas, "KEY", ventas.KEY.replace("v.ubicacion_id = n.ubicacion_id AND ", "")),
+        (ventas, "ITSELF", ventas.ITSELF.replace("p.ubicacion_id = n.ubicacion_id AND ", "")),
+        _torcida(ventas, "comparar", previas),
     ]
 
 
@@ -172,26 +170,19 @@ def borra_sin_decir() -> Sequence[Parche]:
 @mutante
 def certificado_sin_segunda() -> Sequence[Parche]:
     """A day that changed keeps its certificate."""
-
-    def nada(sql: str) -> str:
-        return "SELECT 0 WHERE $now IS NULL AND $ubicacion IS NULL" if sql.startswith("UPDATE dias_cert") else sql
-
-    real = ventas.aplicar
-    return [
-        (ventas, "aplicar", lambda con, *how, **more: real(_torcida(con, nada), *how, **more)),
-        (certificados, "reabrir", lambda *_: None),
-    ]
+    return [_sin(ventas, "_reabrir", "UPDATE dias_cert"), (certificados, "reabrir", lambda *_: None)]
 
 
 @mutante
 def sin_ensayo() -> Sequence[Parche]:
     """A dry run is kept."""
-    real = Database.transaction
+    real = Database._queued
 
-    async def transaction(self: Any, run: Any, *, keep: bool = True, **how: Any) -> Any:
-        return await real(self, run, keep=True, **how)
+    async def queued(self: Any, work: Any) -> Any:
+        work.kind = replace(work.kind, keep=True)
+        return await real(self, work)
 
-    return [(Database, "transaction", transaction)]
+    return [(Database, "_queued", queued)]
 
 
 @mutante
@@ -202,3 +193,36 @@ def fallos_sin_anotar() -> Sequence[Parche]:
         return None
 
     return [(_Corrida, "_book", book)]
+
+
+@mutante
+def juntas_o_ninguna() -> Sequence[Parche]:
+    """Where stores are loaded together and one of them cannot be, none is."""
+
+    def finish(works: Any, do: Any, join: Any) -> None:
+        try:
+            done = do(works, join)
+        except BaseException as e:  # noqa: BLE001 - handed to the callers
+            for work in works:
+                work.future.set_exception(e)
+        else:
+            for work, value in zip(works, done, strict=True):
+                work.future.set_result(value)
+
+    return [(transaccion, "_finish", finish)]
+
+
+@mutante
+def cobertura_de_la_primera() -> Sequence[Parche]:
+    """Of stores that are loaded together only one's reading is recorded."""
+
+    def registrar(con: Any, leidos: Any, real: Any = cobertura.registrar, **how: Any) -> None:
+        real(con, leidos[:1], **how)
+
+    return [(cobertura, "registrar", registrar)]
+
+
+@mutante
+def nota_de_la_primera() -> Sequence[Parche]:
+    """Of stores that are loaded together only one is in the commit receipt."""
+    return [(Recibo, "anotar", lambda self, notas, real=Recibo.anotar: real(self, notas[:1]))]

@@ -157,8 +157,8 @@ def test_any_article_loads_or_is_put_aside(con: DuckDBPyConnection, cambios: lis
         assert con.execute("SELECT count(*) FROM filas_rechazadas").fetchone() == (len(lote.rechazos),)
         if lote.filas:
             for esperado in ("insertados", "sin_cambio"):
-                conteo = stock.cargar(
-                    con, TIENDA, stock.preparar({"APP-TPF": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
+                (conteo,) = stock.cargar(
+                    con, [stock.preparar(TIENDA, {"APP-TPF": lote.filas})], Catalogo(), min_ratio=0.5, now=AHORA
                 )
                 assert getattr(conteo, esperado) == 1
             sin_nulos(con, "stock_actual", STOCK_NOT_NULL)
@@ -170,12 +170,9 @@ def test_an_article_of_absurd_value_does_not_fail_its_store(con: DuckDBPyConnect
     articulos = [ARTICULO | {"Codigo": "1", "stock": 1e9, "Precio": 0.5}, ARTICULO]
     lote = convert.articulos("A", parse(json.dumps({"articulos": articulos}).encode(), wire.ARTICULOS, "x"))
     with rolled_back(con):
-        assert (
-            stock.cargar(
-                con, TIENDA, stock.preparar({"A": lote.filas}), Catalogo(), min_ratio=0.5, now=AHORA
-            ).insertados
-            == 2
-        )
+        snapshot = stock.preparar(TIENDA, {"A": lote.filas})
+        (conteo,) = stock.cargar(con, [snapshot], Catalogo(), min_ratio=0.5, now=AHORA)
+    assert conteo.insertados == 2
 
 
 def rows_or_error(body: bytes, tipo: wire.Tipo[Any]) -> None:

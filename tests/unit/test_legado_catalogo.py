@@ -37,7 +37,8 @@ def cargar(con: DuckDBPyConnection, tienda: Tienda, almacenes: dict[str, range],
     for almacen, numeros in almacenes.items():
         filas = [articulo(Codigo=f"{n:06}", stock=7, Precio=precio) for n in numeros]
         lotes[almacen] = convert.articulos(almacen, parse(cuerpo_articulos(*filas), wire.ARTICULOS, "x")).filas
-    return stock.cargar(con, tienda, stock.preparar(lotes), Catalogo(), min_ratio=0.5, now=T0)
+    (conteo,) = stock.cargar(con, [stock.preparar(tienda, lotes)], Catalogo(), min_ratio=0.5, now=T0)
+    return conteo
 
 
 def test_both_warehouses_and_old_products(con: DuckDBPyConnection, periferico: Tienda) -> None:
@@ -102,7 +103,7 @@ filas = [
 con = duckdb.connect(sys.argv[1], config=CONFIG)
 con.execute("BEGIN")
 ejecuciones.anotar_tiendas(con, [tienda], now)
-stock.cargar(con, tienda, stock.preparar({"APP-TBQ": filas}), Catalogo(), min_ratio=0, now=now)
+stock.cargar(con, [stock.preparar(tienda, {"APP-TBQ": filas})], Catalogo(), min_ratio=0, now=now)
 con.execute("COMMIT")
 os._exit(9)
 """

@@ -32,18 +32,18 @@ def cargar(
     **cambios: Any,
 ) -> Conteo:
     """Loads warehouses, each given as code to quantity."""
-    return stock.cargar(
-        con, tienda, snapshot(almacenes, **cambios), catalogo or Catalogo(), min_ratio=min_ratio, now=now
-    )
+    lote = snapshot(tienda, almacenes, **cambios)
+    (conteo,) = stock.cargar(con, [lote], catalogo or Catalogo(), min_ratio=min_ratio, now=now)
+    return conteo
 
 
-def snapshot(almacenes: dict[str, dict[str, float]], **cambios: Any) -> stock.Snapshot:
+def snapshot(tienda: Tienda, almacenes: dict[str, dict[str, float]], **cambios: Any) -> stock.Snapshot:
     """Warehouses, each given as code to quantity."""
     lotes = {}
     for almacen, cantidades in almacenes.items():
         filas = [articulo(Codigo=codigo, stock=c, **cambios) for codigo, c in cantidades.items()]
         lotes[almacen] = convert.articulos(almacen, parse(cuerpo_articulos(*filas), wire.ARTICULOS, "x")).filas
-    return stock.preparar(lotes)
+    return stock.preparar(tienda, lotes)
 
 
 def held(con: DuckDBPyConnection, tienda: Tienda) -> dict[tuple[str, str], float]:
@@ -69,6 +69,23 @@ def test_both_warehouses_of_a_store_are_kept(con: DuckDBPyConnection, periferico
     assert conteo == Conteo(extraidos=3, insertados=3)
     assert held(con, periferico) == {("APP-TPF", "1"): 5, ("APP-TPF", "2"): 0, ("APP-PPF", "1"): -2.5}
     assert con.execute("SELECT count(*) FROM productos").fetchone() == (2,)
+
+
+def test_several_stores_at_once(con: DuckDBPyConnection, periferico: Tienda, bosque: Tienda) -> None:
+    """Each has its own rows, counts and history, though their warehouses and articles have the same codes."""
+    cargar(con, periferico, {"A": {"1": 5, "2": 5}})
+    cargar(con, bosque, {"A": {"1": 5}, "B": {"1": 5}})
+    snapshots = [snapshot(periferico, {"A": {"1": 5, "3": 1}}), snapshot(bosque, {"A": {"1": 6}, "B": {"1": 5}})]
+    assert stock.cargar(con, snapshots, Catalogo(), min_ratio=0.5, now=T1) == [
+        Conteo(extraidos=2, insertados=1, sin_cambio=1, eliminados=1),
+        Conteo(extraidos=2, actualizados=1, sin_cambio=1),
+    ]
+    assert held(con, periferico) == {("A", "1"): 5, ("A", "3"): 1}
+    assert held(con, bosque) == {("A", "1"): 6, ("B", "1"): 5}
+    assert historial(con) == [("A", "1", 5, 6, T1), ("A", "2", 5, None, T1), ("A", "3", None, 1, T1)]
+    assert con.execute("SELECT DISTINCT fecha_actualizacion FROM stock_actual").fetchall() == [(T1,)]
+    with pytest.raises(SnapshotSospechoso, match="tienda_08 B: KLK lists no article"):
+        stock.cargar(con, [snapshots[0], snapshot(bosque, {"B": {}})], Catalogo(), min_ratio=0.5, now=T1)
 
 
 def test_the_table_becomes_the_snapshot(con: DuckDBPyConnection, periferico: Tienda) -> None:
@@ -210,7 +227,7 @@ def test_what_a_run_has_committed_of_the_catalogue_is_not_written_again(
     """A second store with the same articles gets its stock; one that describes them otherwise is heard."""
     catalogo = Catalogo()
     cargar(con, periferico, {"APP-TPF": {"1": 5}}, catalogo=catalogo, NombreProducto="PAN")
-    catalogo.anotar(snapshot({"APP-TPF": {"1": 5}}, NombreProducto="PAN").fichas)
+    catalogo.anotar(snapshot(periferico, {"APP-TPF": {"1": 5}}, NombreProducto="PAN").fichas)
     con.execute("UPDATE productos SET marca = 'a mano'")
     cargar(con, bosque, {"APP-TBQ": {"1": 3}}, catalogo=catalogo, NombreProducto="PAN")
     assert held(con, bosque) == {("APP-TBQ", "1"): 3}
