@@ -4,14 +4,13 @@ A converted row is a flat dictionary of column to JSON-ready value: dates as ISO
 precision), which the database casts to the column's type.
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 from klk_daemon.domain import Lote, Ventana
 from klk_daemon.klk.answers import Respuesta
-from klk_daemon.klk.wire import Articulo, LineaVenta, momento
+from klk_daemon.klk.wire import Articulo, LineaVenta
 from klk_daemon.mapped import Mapped
 
 SIN_CATEGORIA = "SIN CATEGORIA"
@@ -60,49 +59,47 @@ def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
     Lines outside the window are left out: KLK was asked for more than belongs to it, or its hour filter does
     something else (trap 2), and what was not asked for is not vouched for.
     """
-    por_clave: dict[tuple[str, int], tuple[LineaVenta, datetime]] = {}
-    for fila in respuesta.filas:
-        vendida = momento(fila)
-        if ventana.desde <= vendida < ventana.hasta:
-            por_clave[fila["numero_factura"], fila["linea"]] = (fila, vendida)
+    por_clave = {
+        (fila.numero_factura, fila.linea): fila
+        for fila in respuesta.filas
+        if ventana.desde <= fila.vendida < ventana.hasta
+    }
     return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos)
 
 
-def _linea(leida: tuple[LineaVenta, datetime]) -> dict[str, Any]:
-    fila, vendida = leida
-    producto, cantidad, dinero = fila["producto"][0], fila["cantidad"][0], fila["financiero"][0]
-    total = dinero["venta_total_usd"]
-    unidad = texto(cantidad.get("unidad_medida_venta")) or "UNIDAD"
-    tasa = fila.get("tasa_usd")
+def _linea(fila: LineaVenta) -> dict[str, Any]:
+    total = fila.venta_total_usd
+    unidad = texto(fila.unidad_medida_venta) or "UNIDAD"
     return {
-        "numero_factura": fila["numero_factura"],
-        "linea": fila["linea"],
-        **_calendario(vendida),
-        "codigo_transaccion": fila["numero_factura"],
-        "codigo_producto": producto["codigo_producto"],
-        "descripcion_producto": texto(producto.get("descripcion_producto")) or "",
-        "marca_producto": texto(producto.get("marca_producto")) or "",
-        "modelo_producto": texto(producto.get("modelo_producto")) or "",
-        "categoria_producto": texto(producto.get("categoria_producto")) or "",
-        "grupo_producto": texto(producto.get("grupo_articulo")) or "",
-        "subgrupo_producto": texto(producto.get("subgrupo_producto")) or "",
-        "codigo_barras": texto(producto.get("codigo_barras")) or "",
-        "codigo_almacen": texto(cantidad.get("codigo_almacen")) or "",
-        "nombre_almacen": texto(cantidad.get("nombre_almacen")) or "",
-        "cantidad_vendida": cantidad["cantidad_vendida"],
-        "peso_unitario": cantidad.get("peso_unitario") or 0.0,
-        "volumen_unitario": cantidad.get("volumen_unitario") or 0.0,
-        "peso_calculado": cantidad.get("peso_calculado") or 0.0,
+        "numero_factura": fila.numero_factura,
+        "linea": fila.linea,
+        **_calendario(fila.vendida),
+        "codigo_transaccion": fila.numero_factura,
+        "codigo_producto": fila.codigo_producto,
+        "descripcion_producto": texto(fila.descripcion_producto) or "",
+        "marca_producto": texto(fila.marca_producto) or "",
+        "modelo_producto": texto(fila.modelo_producto) or "",
+        "categoria_producto": texto(fila.categoria_producto) or "",
+        "grupo_producto": texto(fila.grupo_articulo) or "",
+        "subgrupo_producto": texto(fila.subgrupo_producto) or "",
+        "codigo_barras": texto(fila.codigo_barras) or "",
+        "codigo_almacen": texto(fila.codigo_almacen) or "",
+        "nombre_almacen": texto(fila.nombre_almacen) or "",
+        "cantidad_vendida": fila.cantidad_vendida,
+        "peso_unitario": fila.peso_unitario or 0.0,
+        "volumen_unitario": fila.volumen_unitario or 0.0,
+        "peso_calculado": fila.peso_calculado or 0.0,
         "tipo_peso": unidad,
         "es_peso_variable": unidad.upper() == "KG",
-        **_dinero(dinero, tasa),
+        **_dinero(fila),
         "venta_alto_valor": total > 50,
         "tamano_transaccion": tamano(total),
-        "tasa_usd": tasa,
-        "total_factura_bs": fila.get("total_factura"),
-        "es_no_fiscal": fila.get("es_no_fiscal"),
-        "codigo_promocion": texto(fila.get("codigo_promocion")) or "",
-    } | NO_EN_KLK
+        "tasa_usd": fila.tasa_usd,
+        "total_factura_bs": fila.total_factura,
+        "es_no_fiscal": fila.es_no_fiscal,
+        "codigo_promocion": texto(fila.codigo_promocion) or "",
+        **NO_EN_KLK,
+    }
 
 
 # Columns that readers know from older sources and that KLK does not have.
@@ -120,39 +117,34 @@ NO_EN_KLK: dict[str, Any] = {
     "version_transformacion": VERSION,
 }
 
-# Taken over as they stand: column, wire field.
-DINERO_BS: Sequence[tuple[str, str]] = (
-    ("costo_unitario_bs", "costo_unitario_bs"),
-    ("precio_unitario_bs", "precio_unitario_bs"),
-    ("impuesto_monto_bs", "impuesto_monto"),
-    ("venta_total_bs", "venta_total_bs"),
-    ("costo_total_bs", "costo_total_bs"),
-    ("utilidad_bruta_bs", "utilidad_bruta_bs"),
-    ("porcentaje_descuento", "porcentaje_descuento"),
-    ("monto_descuento", "monto_descuento"),
-    ("porcentaje_descuento_fidelizacion", "porcentaje_descuento_fidelizacion"),
-    ("monto_descuento_fidelizacion", "monto_descuento_fidelizacion"),
-    ("porcentaje_descuento_forma_pago", "porcentaje_descuento_forma_pago"),
-    ("monto_descuento_forma_pago", "monto_descuento_forma_pago"),
-)
 
-
-def _dinero(dinero: Mapping[str, Any], tasa: float | None) -> dict[str, Any]:
+def _dinero(fila: LineaVenta) -> dict[str, Any]:
     """Unsuffixed columns are USD. Totals exclude IVA, so the tax is never subtracted from them again."""
-    total = dinero["venta_total_usd"]
-    utilidad = dinero.get("utilidad_bruta_usd") or 0.0
-    impuesto_bs = dinero.get("impuesto_monto") or 0.0
+    total = fila.venta_total_usd
+    utilidad = fila.utilidad_bruta_usd or 0.0
+    impuesto_bs = fila.impuesto_monto or 0.0
     return {
-        "costo_unitario": dinero.get("costo_unitario_usd") or 0.0,
-        "precio_unitario": dinero.get("precio_unitario_usd") or 0.0,
-        "costo_total": dinero.get("costo_total_usd") or 0.0,
+        "costo_unitario": fila.costo_unitario_usd or 0.0,
+        "precio_unitario": fila.precio_unitario_usd or 0.0,
+        "costo_total": fila.costo_total_usd or 0.0,
         "venta_total": total,
         "venta_sin_impuesto": total,
         "utilidad_bruta": utilidad,
         "margen_bruto_pct": _cociente(utilidad * 100, total, 2),
-        "impuesto_porcentaje": dinero.get("impuesto_porcentaje") or 0.0,
-        "impuesto_total": _cociente(impuesto_bs, tasa or 0.0, 6),
-        **{columna: dinero.get(campo) for columna, campo in DINERO_BS},
+        "impuesto_porcentaje": fila.impuesto_porcentaje or 0.0,
+        "impuesto_total": _cociente(impuesto_bs, fila.tasa_usd or 0.0, 6),
+        "costo_unitario_bs": fila.costo_unitario_bs,
+        "precio_unitario_bs": fila.precio_unitario_bs,
+        "impuesto_monto_bs": fila.impuesto_monto,
+        "venta_total_bs": fila.venta_total_bs,
+        "costo_total_bs": fila.costo_total_bs,
+        "utilidad_bruta_bs": fila.utilidad_bruta_bs,
+        "porcentaje_descuento": fila.porcentaje_descuento,
+        "monto_descuento": fila.monto_descuento,
+        "porcentaje_descuento_fidelizacion": fila.porcentaje_descuento_fidelizacion,
+        "monto_descuento_fidelizacion": fila.monto_descuento_fidelizacion,
+        "porcentaje_descuento_forma_pago": fila.porcentaje_descuento_forma_pago,
+        "monto_descuento_forma_pago": fila.monto_descuento_forma_pago,
     }
 
 
@@ -163,25 +155,33 @@ def _cociente(dividendo: float, divisor: float, decimales: int) -> float:
 
 
 def _calendario(vendida: datetime) -> dict[str, Any]:
-    fecha, hora = vendida.date(), vendida.hour
+    return {
+        **_dia(vendida.date()),
+        "hora": vendida.time().isoformat(),
+        "fecha_hora_completa": vendida.isoformat(),
+        **_hora(vendida.hour),
+    }
+
+
+@lru_cache(maxsize=1 << 8)  # an answer is of one day
+def _dia(fecha: date) -> dict[str, Any]:
+    ano, mes, dia = fecha.isoformat().split("-")
     dia_semana = fecha.weekday()
     return {
         "fecha": fecha.isoformat(),
-        "hora": vendida.time().isoformat(),
-        "fecha_hora_completa": vendida.isoformat(),
-        **_partes(fecha),
+        "ano": ano,
+        "mes": mes,
+        "dia": dia,
         "dia_semana": dia_semana,
         "nombre_dia": DIAS[dia_semana],
         "nombre_mes": MESES[fecha.month - 1],
-        "turno": turno(hora),
-        "periodo_dia": periodo_dia(hora),
         "tipo_dia": "fin_semana" if dia_semana in {5, 6} else "laboral",
     }
 
 
-def _partes(fecha: date) -> dict[str, str]:
-    ano, mes, dia = fecha.isoformat().split("-")
-    return {"ano": ano, "mes": mes, "dia": dia}
+@lru_cache(maxsize=24)
+def _hora(hora: int) -> dict[str, str]:
+    return {"turno": turno(hora), "periodo_dia": periodo_dia(hora)}
 
 
 def turno(hora: int) -> str:

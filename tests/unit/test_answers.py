@@ -128,7 +128,7 @@ BAD_LINES: list[Any] = [
 def test_a_bad_line_is_put_aside_and_the_others_are_taken(mala: Any) -> None:
     """One bad row costs one row, wherever it stands, and is kept as it came."""
     respuesta = ventas(linea(), mala, linea(linea=2))
-    assert [f["linea"] for f in respuesta.filas] == [1, 2]
+    assert [f.linea for f in respuesta.filas] == [1, 2]
     (rechazo,) = respuesta.rechazos
     assert rechazo.motivo
     assert repr(rechazo.fila) == repr(mala)
@@ -161,11 +161,23 @@ def test_what_is_not_required_may_be_missing_or_unreadable(rara: Any) -> None:
     assert (len(respuesta.filas), respuesta.rechazos) == (1, [] if respuesta.rechazos == [] else ())
 
 
+def test_a_line_is_flat() -> None:
+    """Its fields are those of its parts, in their order."""
+    partes = (wire.Producto, wire.CantidadVendida, wire.Financiero)
+    assert wire.LineaVenta._fields == (*wire.CABEZA, "vendida", *(c for parte in partes for c in parte.__annotations__))
+    (fila,) = ventas(linea()).filas
+    enviada = linea()
+    for campo in wire.CABEZA:
+        assert getattr(fila, campo) == enviada[campo]
+    for parte in ("producto", "cantidad", "financiero"):
+        assert {c: v for c, v in fila._asdict().items() if c in enviada[parte][0]}.items() <= enviada[parte][0].items()
+
+
 def test_half_characters_are_mended() -> None:
     """JSON allows a lone surrogate, no database does: it becomes the replacement character."""
     (fila,) = ventas(linea(producto={"descripcion_producto": "\ud800x", "marca_producto": "é😀"})).filas
-    assert fila["producto"][0]["descripcion_producto"] == "\ufffdx"
-    assert fila["producto"][0]["marca_producto"] == "é😀"
+    assert fila.descripcion_producto == "\ufffdx"
+    assert fila.marca_producto == "é😀"
 
 
 @pytest.mark.parametrize("hondo", [100, 300, 600, 900])
@@ -186,4 +198,4 @@ def test_a_number_of_five_thousand_digits_costs_its_row_at_most(campo: str) -> N
     """Python refuses to read such an integer: that must not take the answer along."""
     body = cuerpo_ventas(linea(linea=2), linea() | {campo: "@"}).replace(b'"@"', b"9" * 5000)
     respuesta = parse(body, wire.VENTAS, "x")
-    assert [f["linea"] for f in respuesta.filas] == ([2] if campo == "linea" else [2, 1])
+    assert [f.linea for f in respuesta.filas] == ([2] if campo == "linea" else [2, 1])
