@@ -1,6 +1,7 @@
 """The program within this process, as the daemon holds it: built once, then one run after the other in one loop."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections import Counter
@@ -115,6 +116,7 @@ class Engine:
             WATCH.settle(self._app.database.origen.path)
         if resultado.exit_code:
             raise RuntimeError(f"a failure is no measurement: {resultado}")
+        gc.collect()  # as the daemon does (bootstrap/marcha.py)
         self.added = sum(parte.conteo.insertados for parte in resultado.tiendas)
         return resultado
 

@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 # systemd and people wait 10 s (contract, "What a run guarantees", 8): what is not done by then is left to the repair.
 DRAIN_S = 8.0
-# Objects made since the last search for cycles: a run of four stores makes half a million, and leaves some hundred.
+# Objects made since the last search for cycles: a run of four stores makes half a million, and leaves some hundred,
+# which are looked for when it is over (bootstrap/marcha.py).
 CYCLES_AFTER = 100_000
 
 

@@ -3,7 +3,6 @@
 A certificate that no longer holds keeps its row, with the moment in `reabierto`; the next one is a row of its own.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,15 +46,6 @@ def certificar(con: DuckDBPyConnection, fecha: date, lineas: Lineas, *, now: dat
                 [tienda.id, fecha, now],
             )
     return True
-
-
-def reabrir(con: DuckDBPyConnection, ubicacion_id: str, fechas: Collection[date], now: datetime) -> None:
-    """Ends the certificates of days whose lines have changed."""
-    for fecha in fechas:
-        con.execute(
-            "UPDATE dias_certificados SET reabierto = ? WHERE ubicacion_id = ? AND fecha = ? AND reabierto IS NULL",
-            [now, ubicacion_id, fecha],
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from klk_daemon.domain import Conteo, Rechazo, Tienda
 from klk_daemon.errors import SnapshotSospechoso
-from klk_daemon.warehouse import certificados, ventas
+from klk_daemon.warehouse import ventas
 from klk_daemon.warehouse.packing import pack
 from klk_daemon.warehouse.staging import changed, scalar, stage
 from klk_daemon.warehouse.ventas import Lineas
@@ -64,7 +64,7 @@ def igualar(
         eliminados = _eliminar(con, tienda, fecha, rechazos, comparacion, run_id=run_id, pedida=pedida, now=now)
         (conteo,) = ventas.aplicar(con, comparacion, now=now)
     if eliminados:
-        certificados.reabrir(con, tienda.id, [fecha], now)
+        ventas.reabrir(con, [(tienda.id, fecha)], now)
     return conteo + Conteo(eliminados=eliminados)
 
 
@@ -78,7 +78,8 @@ def _anotar_cambios(
         " CASE WHEN p.numero_factura IS NULL THEN 'agregada' ELSE 'actualizada' END,"
         f" CASE WHEN p.numero_factura IS NULL THEN NULL ELSE {_como_json('p', columnas)} END,"
         f" {_como_json('n', columnas)}, $run_id"
-        f" FROM cambios AS n LEFT JOIN previas AS p ON {ventas.ITSELF} ORDER BY n.numero_factura, n.linea",
+        f" FROM lote AS n SEMI JOIN cambios AS c ON c.lugar = n.rowid LEFT JOIN previas AS p ON {ventas.ITSELF}"
+        " ORDER BY n.numero_factura, n.linea",
         {"now": now, "ubicacion": tienda.id, "run_id": run_id},
     )
     if any(c.sobrantes for c in comparacion.cambios.values()):

@@ -3,9 +3,10 @@
 A line is (ubicacion_id, numero_factura, linea): klk-api.md, trap 4. Nothing but the transaction keeps it unique.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -16,7 +17,7 @@ from klk_daemon.domain import Conteo, Tienda
 from klk_daemon.mapped import Mapped
 from klk_daemon.warehouse import texto
 from klk_daemon.warehouse.packing import Packed, pack
-from klk_daemon.warehouse.staging import changed, column_types, scalar, stage
+from klk_daemon.warehouse.staging import column_types, scalar, stage
 
 # How far from a line's date its older version is looked for, should a correction have moved it to another day.
 MOVED_DAYS = timedelta(days=3)
@@ -72,13 +73,14 @@ def preparar(tienda: Tienda, filas: Sequence[Mapping[str, Any]], *, extraida: da
     return Lineas(tienda, frozenset(map(date.fromisoformat, fechas)), packed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cambios:
-    """How many lines of one store differ from what is held, how many of those are held, and copies too many."""
+    """Of one store: lines that differ from what is held, those of them that are held, copies too many; whose days."""
 
     lineas: int = 0
     tenidas: int = 0
     sobrantes: int = 0
+    dias: set[date] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,13 @@ class Comparacion:
     """Staged lines beside what is held of them.
 
     Temporary tables while it lasts: `lote` (the lines), `previas` (their versions in the table, each line once, with
-    `fila`, its place), `cambios` (the lines that are not there, or not so); in a table of text that has such also
-    `sobrantes` (a line's other copies).
+    `fila`, its place), `cambios` (which lines of `lote` are not there, or not so: `lugar` is the place there, `tenida`
+    says whether it is held, `dia` and `antes` are its day and that of the version held); in a table of text that has
+    such also `sobrantes` (a line's other copies).
 
     Attributes:
         lotes: the lines, by store.
-        cambios: of each store that has any.
+        cambios: of each store, where there are any.
         columnas: the columns that are compared.
         sellos: the types of those that are not.
         rango: the dates between which `previas` was looked for.
@@ -141,9 +144,9 @@ def comparar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *fechas: date) ->
         f" WHERE v.ubicacion_id IN ({', '.join('$' + t for t in tiendas)}) AND {NEAR}",
         {**tiendas, **rango},
     )
-    sobrantes = _apartar_copias(con) if textuales else {}
-    distintas = changed(con, f"CREATE OR REPLACE TEMP TABLE cambios AS {_cambios(tipos)}")
-    if textuales and distintas:
+    sobrantes = bool(textuales) and _apartar_copias(con)
+    con.execute(_cambios(tipos))
+    if textuales:
         _apartar_iguales(con, tipos, textuales)
     sellos = {c: todos[c] for c in AL_ESCRIBIR}
     cambios = _contar(con, sobrantes)
@@ -151,28 +154,35 @@ def comparar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *fechas: date) ->
     con.execute("DROP TABLE lote; DROP TABLE previas; DROP TABLE cambios; DROP TABLE IF EXISTS sobrantes")
 
 
-def _contar(con: DuckDBPyConnection, sobrantes: Mapping[str, int]) -> dict[str, Cambios]:
+def _contar(con: DuckDBPyConnection, sobrantes: bool) -> dict[str, Cambios]:
     filas = con.execute(
-        "SELECT n.ubicacion_id, count(*), count(p.clave) FROM cambios AS n"
-        f" LEFT JOIN (SELECT ubicacion_id, numero_factura, clave FROM previas) AS p ON {ITSELF} GROUP BY 1"
+        "SELECT ubicacion_id, dia, antes, count(*), count(*) FILTER (tenida), 0 FROM cambios GROUP BY ALL"
+        + (
+            " UNION ALL SELECT ubicacion_id, TRY_CAST(fecha AS DATE), NULL, 0, 0, count(*) FROM sobrantes GROUP BY ALL"
+            if sobrantes
+            else ""
+        )
     ).fetchall()
-    cambios = {id_: Cambios(lineas, tenidas, sobrantes.get(id_, 0)) for id_, lineas, tenidas in filas}
-    return {id_: Cambios(sobrantes=n) for id_, n in sobrantes.items()} | cambios
+    cambios: defaultdict[str, Cambios] = defaultdict(Cambios)
+    for id_, dia, antes, lineas, tenidas, copias in filas:
+        uno = cambios[id_]
+        uno.lineas += lineas
+        uno.tenidas += tenidas
+        uno.sobrantes += copias
+        uno.dias.update({dia, antes} - {None})
+    return cambios
 
 
-def _apartar_copias(con: DuckDBPyConnection) -> dict[str, int]:
-    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; the others' number.
-
-    By store.
-    """
+def _apartar_copias(con: DuckDBPyConnection) -> bool:
+    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; if there are any."""
     if not scalar(con, "SELECT count(*) - count(DISTINCT (ubicacion_id, numero_factura, clave)) FROM previas"):
-        return {}
+        return False
     con.execute(
         "CREATE OR REPLACE TEMP TABLE sobrantes AS SELECT * FROM previas"
         " WHERE fila NOT IN (SELECT max(fila) FROM previas GROUP BY ubicacion_id, numero_factura, clave)"
     )
     con.execute("DELETE FROM previas WHERE fila IN (SELECT fila FROM sobrantes)")
-    return dict(con.execute("SELECT ubicacion_id, count(*) FROM sobrantes GROUP BY 1").fetchall())
+    return True
 
 
 def clave(textuales: Mapping[str, str]) -> str:
@@ -184,14 +194,20 @@ def clave(textuales: Mapping[str, str]) -> str:
 
 
 def _cambios(tipos: Mapping[str, str]) -> str:
-    return f"SELECT n.* FROM lote AS n ANTI JOIN previas AS p ON {ITSELF} AND {_iguales(tipos, {})}"
+    return (
+        "CREATE OR REPLACE TEMP TABLE cambios AS SELECT n.rowid AS lugar, p.clave IS NOT NULL AS tenida,"
+        " n.ubicacion_id, TRY_CAST(n.fecha AS DATE) AS dia, TRY_CAST(p.fecha AS DATE) AS antes"
+        f" FROM lote AS n LEFT JOIN previas AS p ON {ITSELF} WHERE p.clave IS NULL OR NOT ({_iguales(tipos, {})})"
+    )
 
 
 def _apartar_iguales(con: DuckDBPyConnection, tipos: Mapping[str, str], textuales: Mapping[str, str]) -> None:
     """Takes those out of `cambios` that are held in another text of the same meaning."""
-    if not scalar(con, f"SELECT count(*) FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}"):
-        return  # nearly always: what is held was written here, and to compare meanings takes long
-    con.execute(f"DELETE FROM cambios AS n USING previas AS p WHERE {ITSELF} AND {_iguales(tipos, textuales)}")
+    if scalar(con, "SELECT count(*) FROM cambios WHERE tenida"):  # seldom: what is held was written here
+        con.execute(
+            "DELETE FROM cambios WHERE tenida AND lugar IN"
+            f" (SELECT n.rowid FROM lote AS n JOIN previas AS p ON {ITSELF} WHERE {_iguales(tipos, textuales)})"
+        )
 
 
 def _iguales(tipos: Mapping[str, str], textuales: Mapping[str, str]) -> str:
@@ -205,16 +221,14 @@ def _iguales(tipos: Mapping[str, str], textuales: Mapping[str, str]) -> str:
 
 def aplicar(con: DuckDBPyConnection, comparacion: Comparacion, *, now: datetime) -> list[Conteo]:
     """Writes a comparison's changes, and deletes superfluous copies; a certificate of a day that they touch ends."""
-    sobrantes = any(c.sobrantes for c in comparacion.cambios.values())
-    if comparacion.cambios:
-        _reabrir(con, sobrantes, now)
-    if sobrantes:
+    cambios = comparacion.cambios
+    reabrir(con, [(id_, dia) for id_, uno in cambios.items() for dia in uno.dias], now)
+    if any(uno.sobrantes for uno in cambios.values()):
         con.execute(
             f"DELETE FROM ventas_raw AS v WHERE v.rowid IN (SELECT fila FROM sobrantes) AND {NEAR}", comparacion.rango
         )
-    if any(c.lineas for c in comparacion.cambios.values()):
-        _escribir(con, comparacion, now)
-    return [_conteo(lote.numero, comparacion.cambios.get(id_, Cambios())) for id_, lote in comparacion.lotes.items()]
+    _escribir(con, comparacion, now)
+    return [_conteo(lote.numero, cambios.get(id_, Cambios())) for id_, lote in comparacion.lotes.items()]
 
 
 def _conteo(leidas: int, cambios: Cambios) -> Conteo:
@@ -227,36 +241,33 @@ def _conteo(leidas: int, cambios: Cambios) -> Conteo:
     )
 
 
-def _reabrir(con: DuckDBPyConnection, sobrantes: bool, now: datetime) -> None:
-    tocadas = (
-        "SELECT ubicacion_id, fecha FROM cambios UNION SELECT p.ubicacion_id, p.fecha FROM previas AS p"
-        f" SEMI JOIN cambios AS n ON {ITSELF}"
-    ) + (" UNION SELECT ubicacion_id, fecha FROM sobrantes" if sobrantes else "")
-    con.execute(
-        "UPDATE dias_certificados AS d SET reabierto = ? WHERE reabierto IS NULL AND (ubicacion_id, fecha) IN"
-        f" (SELECT (ubicacion_id, TRY_CAST(fecha AS DATE)) FROM ({tocadas}))",
-        [now],
-    )
+def reabrir(con: DuckDBPyConnection, dias: Sequence[tuple[str, date]], now: datetime) -> None:
+    """Ends the certificates of stores' days whose lines have changed."""
+    if dias:
+        con.execute(
+            "UPDATE dias_certificados SET reabierto = ? WHERE reabierto IS NULL"
+            " AND list_contains(?, {'id': ubicacion_id, 'dia': fecha})",
+            [now, [{"id": id_, "dia": dia} for id_, dia in dias]],
+        )
 
 
 def _escribir(con: DuckDBPyConnection, comparacion: Comparacion, now: datetime) -> None:
-    """Updates and inserts `cambios`."""
     columnas = comparacion.columnas
     sellos = {"transformada": texto.sello(now, comparacion.sellos["fecha_transformacion"]), "now": now}
-    tenidas = sum(c.tenidas for c in comparacion.cambios.values())
-    if sum(c.lineas for c in comparacion.cambios.values()) > tenidas:
+    tenidas = sum(uno.tenidas for uno in comparacion.cambios.values())
+    if sum(uno.lineas for uno in comparacion.cambios.values()) > tenidas:
         con.execute(
             f"INSERT INTO ventas_raw ({', '.join((*AL_LEER, *columnas, *AL_ESCRIBIR))})"
-            f" SELECT {', '.join('n.' + c for c in (*AL_LEER, *columnas))}, $transformada, $now, $now"
-            f" FROM cambios AS n ANTI JOIN previas AS p ON {ITSELF}"
+            f" SELECT {', '.join('n.' + c for c in (*AL_LEER, *columnas))}, $transformada, $now, $now FROM lote AS n"
+            " SEMI JOIN (SELECT lugar FROM cambios WHERE NOT tenida) AS c ON c.lugar = n.rowid"
             " ORDER BY n.ubicacion_id, n.fecha_hora_completa, n.numero_factura, n.linea",
             sellos,
         )
     if tenidas:
         con.execute(
             f"UPDATE ventas_raw AS v SET {', '.join(f'{c} = n.{c}' for c in columnas)}, fecha_extraccion ="
-            " n.fecha_extraccion, fecha_transformacion = $transformada, fecha_actualizacion = $now"
-            f" FROM (SELECT n.* FROM cambios AS n SEMI JOIN previas AS p ON {ITSELF}) AS n"
+            " n.fecha_extraccion, fecha_transformacion = $transformada, fecha_actualizacion = $now FROM (SELECT n.*"
+            "  FROM lote AS n SEMI JOIN (SELECT lugar FROM cambios WHERE tenida) AS c ON c.lugar = n.rowid) AS n"
             f" WHERE {comparacion.mismo} AND {NEAR}",
             {**sellos, **comparacion.rango},
         )

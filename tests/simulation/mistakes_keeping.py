@@ -10,16 +10,16 @@ from klk_daemon.domain import Lote, Ventana
 from klk_daemon.jobs.run import _Corrida
 from klk_daemon.klk import convert
 from klk_daemon.klk.answers import Respuesta
-from klk_daemon.warehouse import certificados, cobertura, conciliacion, stock, transaccion, ventas
+from klk_daemon.warehouse import cobertura, conciliacion, stock, transaccion, ventas
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.recibo import Recibo
 
 from .planting import Parche, mutante
 
 
-def _todo(_tipos: Any) -> str:
+def _todo(tipos: Any, real: Any = ventas._cambios) -> str:
     """Every line that was read counts as changed."""
-    return "SELECT * FROM lote"
+    return str(real(tipos)).split(" WHERE ")[0]
 
 
 class _Torcida:
@@ -95,7 +95,7 @@ def inserta_siempre() -> Sequence[Parche]:
     """Lines are appended, whether held or not."""
 
     def todas(sql: str) -> str:
-        return sql.replace(f"FROM cambios AS n ANTI JOIN previas AS p ON {ventas.ITSELF}", "FROM lote AS n")
+        return sql.replace("WHERE NOT tenida", "")
 
     return [_torcida(ventas, "_escribir", todas), (ventas, "_cambios", _todo)]
 
@@ -170,7 +170,7 @@ def borra_sin_decir() -> Sequence[Parche]:
 @mutante
 def certificado_sin_segunda() -> Sequence[Parche]:
     """A day that changed keeps its certificate."""
-    return [_sin(ventas, "_reabrir", "UPDATE dias_cert"), (certificados, "reabrir", lambda *_: None)]
+    return [(ventas, "reabrir", lambda *_: None)]
 
 
 @mutante
