@@ -6,7 +6,7 @@ Either way it stands or falls with its rows, its watermark, its coverage, its le
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from duckdb import DuckDBPyConnection
 
@@ -41,7 +41,7 @@ class Paso(Generic[C]):
 
     Attributes:
         parte: how the store stands before it.
-        carga, filas, apartadas, leido, ultima: see `Sesion.cargar`.
+        carga, filas, apartadas, leido, escrito, ultima: see `Sesion.cargar`.
     """
 
     parte: ResultadoTienda
@@ -49,7 +49,14 @@ class Paso(Generic[C]):
     filas: int
     apartadas: Sequence[Rechazo]
     leido: Intervalo | None
+    escrito: Callable[[C], None] | None
     ultima: bool
+
+
+class _Escrito(NamedTuple, Generic[C]):
+    parte: ResultadoTienda
+    nota: Nota
+    paso: Paso[C]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,21 +91,19 @@ class Escritura:
             CorridaError: nothing of the step was written.
         """
 
-        def escribir(conexion: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[tuple[ResultadoTienda, Nota]]:
+        def escribir(conexion: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
             return self._escribir(conexion, cargar, pasos)
 
         kind = Kind(
             escribir,
             None if con is None else (self, cargar, con),
             keep=not self.dry_run,
-            committed=lambda escritos: self.recibo.anotar([nota for _, nota in escritos]),
+            committed=self._escritos,
         )
         done = await self.database.together(kind, paso, rows=paso.filas)
-        return Done(done.value[0], done.espera_s, done.carga_s)
+        return Done(done.value.parte, done.espera_s, done.carga_s)
 
-    def _escribir(
-        self, con: DuckDBPyConnection, cargar: Cargar[C], pasos: Sequence[Paso[C]]
-    ) -> list[tuple[ResultadoTienda, Nota]]:
+    def _escribir(self, con: DuckDBPyConnection, cargar: Cargar[C], pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
         if self.dry_run:  # nothing that an earlier transaction made is there
             schema.ensure(con, self.reloj, keep=False)
         elif ajenas := repartir(self.database.origen.reparto, [paso.parte.tienda for paso in pasos]):
@@ -116,7 +121,15 @@ class Escritura:
             )
         ejecuciones.guardar(con, [self.libro.ejecucion(p) for p in partes if p.estado is Estado.EXITOSO])
         base_id, numero = self.recibo.sellar(con)
-        return [(parte, self._nota(base_id, numero, paso)) for parte, paso in zip(partes, pasos, strict=True)]
+        return [
+            _Escrito(parte, self._nota(base_id, numero, paso), paso) for parte, paso in zip(partes, pasos, strict=True)
+        ]
+
+    def _escritos(self, escritos: Sequence[_Escrito[Any]]) -> None:
+        self.recibo.anotar([e.nota for e in escritos])
+        for e in escritos:
+            if e.paso.escrito is not None:
+                e.paso.escrito(e.paso.carga)
 
     def _nota(self, base_id: str, numero: int, paso: Paso[C]) -> Nota:
         desde, hasta = (paso.leido.desde, paso.leido.hasta) if paso.leido else (None, None)

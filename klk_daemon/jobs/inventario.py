@@ -53,11 +53,10 @@ class Inventario:
             snapshot,
             filas=snapshot.existencias.count,
             apartadas=rechazos,
+            escrito=lambda escrito: self.catalogo.anotar(escrito.fichas),
             ultima=True,
             con="todas",
         )
-        if not sesion.dry_run:
-            self.catalogo.anotar(snapshot.fichas)
 
     def _cargar(self, con: DuckDBPyConnection, snapshots: Sequence[Snapshot], momento: Momento) -> Sequence[Conteo]:
         return stock.cargar(con, snapshots, self.catalogo, min_ratio=self.min_ratio, now=momento.reloj)

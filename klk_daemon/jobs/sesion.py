@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -39,11 +39,6 @@ class Sesion:
         self._parte = ResultadoTienda(tienda, Estado.EN_PROCESO, now, now, espera_bd_s=espera_s)
 
     @property
-    def dry_run(self) -> bool:
-        """Whether what it writes is rolled back."""
-        return self._escritura.dry_run
-
-    @property
     def reloj(self) -> datetime:
         """The stores' wall clock (naive) at this moment."""
         return self._escritura.reloj
@@ -71,6 +66,7 @@ class Sesion:
         filas: int = 0,
         apartadas: Sequence[Rechazo] = (),
         leido: Intervalo | None = None,
+        escrito: Callable[[C], None] | None = None,
         ultima: bool,
         con: Hashable = None,
     ) -> None:
@@ -82,6 +78,7 @@ class Sesion:
             filas: how many rows that is.
             apartadas: rows of this step that cannot be loaded.
             leido: the sales that the step reads, for the commit receipt.
+            escrito: called with `carga` right after the commit, in the database's thread.
             ultima: the store's last step: its ledger row says `exitoso` in the same transaction.
             con: steps of other stores that wait, of the same `cargar` and `con`, share the transaction; None: none.
 
@@ -93,7 +90,7 @@ class Sesion:
             log.warning("fila_rechazada", motivo=rechazo.motivo, fila=rechazo.fila)
         if len(apartadas) > TOLD_ROWS:
             log.warning("fila_rechazada", motivo=f"and {len(apartadas) - TOLD_ROWS} more")
-        paso = Paso(self._parte, carga, filas, apartadas, leido, ultima=ultima)
+        paso = Paso(self._parte, carga, filas, apartadas, leido, escrito, ultima)
         began = time.monotonic()
         try:
             done = await self._escritura.escribir(cargar, paso, con=con)

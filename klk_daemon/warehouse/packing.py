@@ -51,34 +51,37 @@ def pack(columns: Sequence[str], rows: Collection[Sequence[Any]], marks: Marks =
 
     Args:
         columns: names.
-        rows: tuples or lists of JSON-ready values in the order of the columns; read a second time where a value
-            contains a mark, which no till can print. A number is written in full, without an exponent, as a column
-            of text takes it over.
+        rows: tuples or lists of JSON-ready values in the order of the columns. Read again where a number has an
+            exponent, which a column of text must not show, where a value is missing, and where one contains a mark,
+            which no till can print.
         marks: what separates them.
     """
-    written: list[str] = []
+    value, row, missing = marks.value, marks.row, marks.missing
+    text = row.join(
+        [
+            value.join(
+                [v if (kind := v.__class__) is str else repr(v) if kind is float else _text(v, missing) for v in r]
+            )
+            for r in rows
+        ]
+    )
+    if EXPONENT.search(text):
+        text = row.join([value.join([_text(v, missing) for v in r]) for r in rows])
     lacking: set[str] = set()
     nothing = 0
-    for row in rows:
-        text = marks.value.join(
-            [v if (kind := v.__class__) is str else repr(v) if kind is float else _text(v, marks) for v in row]
-        )
-        if EXPONENT.search(text):
-            text = marks.value.join([_text(v, marks) for v in row])
-        written.append(text)
-        if missing := row.count(None):
-            nothing += missing
-            lacking.update(column for column, value in zip(columns, row, strict=True) if value is None)
-    text = marks.row.join(written)
-    expected = (len(written) * (len(columns) - 1), max(len(written) - 1, 0), nothing)
-    if (text.count(marks.value), text.count(marks.row), text.count(marks.missing)) != expected:
+    if missing in text:
+        for r in rows:
+            lacking.update(column for column, v in zip(columns, r, strict=True) if v is None)
+            nothing += r.count(None)
+    expected = (len(rows) * (len(columns) - 1), max(len(rows) - 1, 0), nothing)
+    if (text.count(value), text.count(row), text.count(missing)) != expected:
         return pack(columns, rows, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
-    return Packed(tuple(columns), len(written), text, frozenset(lacking), marks)
+    return Packed(tuple(columns), len(rows), text, frozenset(lacking), marks)
 
 
-def _text(value: Any, marks: Marks) -> str:
+def _text(value: Any, missing: str) -> str:
     if value is None:
-        return marks.missing
+        return missing
     if isinstance(value, bool):
         return "true" if value else "false"
     return decimal(value) if isinstance(value, float) else str(value)
