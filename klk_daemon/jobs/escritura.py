@@ -6,6 +6,7 @@ Either way it stands or falls with its rows, its watermark, its coverage, its le
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from duckdb import DuckDBPyConnection
@@ -90,12 +91,8 @@ class Escritura:
         Raises:
             CorridaError: nothing of the step was written.
         """
-
-        def escribir(conexion: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
-            return self._escribir(conexion, cargar, pasos)
-
         kind = Kind(
-            escribir,
+            partial(self._escribir, cargar),
             None if con is None else (self, cargar, con),
             keep=not self.dry_run,
             committed=self._escritos,
@@ -103,7 +100,7 @@ class Escritura:
         done = await self.database.together(kind, paso, rows=paso.filas)
         return Done(done.value.parte, done.espera_s, done.carga_s)
 
-    def _escribir(self, con: DuckDBPyConnection, cargar: Cargar[C], pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
+    def _escribir(self, cargar: Cargar[C], con: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
         if self.dry_run:  # nothing that an earlier transaction made is there
             schema.ensure(con, self.reloj, keep=False)
         elif ajenas := repartir(self.database.origen.reparto, [paso.parte.tienda for paso in pasos]):
