@@ -16,10 +16,7 @@ def main() -> None:
     """Runs one command."""
     from klk_daemon.cli import main as run  # noqa: PLC0415 - see above
 
-    try:
-        run()
-    finally:
-        gc.freeze()  # or Python would go through all of them once more before it ends
+    run()
 
 
 if __name__ == "__main__":
