@@ -18,7 +18,7 @@ rechazo        a row that was put aside because it cannot be loaded
 Instants are aware datetimes in UTC; a *naive* datetime is a store's local wall-clock time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -111,7 +111,7 @@ class Lote:
     `filas` are flat mappings of column to JSON-ready value.
     """
 
-    filas: Sequence[Mapping[str, Any]]
+    filas: Collection[Mapping[str, Any]]
     rechazos: Sequence[Rechazo] = ()
 
 

@@ -1,16 +1,16 @@
-"""A sequence that is never in memory as a whole."""
+"""A collection that is never in memory as a whole."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar, overload
+from collections.abc import Callable, Collection, Iterator
+from typing import Generic, TypeVar
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Mapped(Sequence[T], Generic[S, T]):
-    """What a function makes of the items of another sequence: each anew, whenever it is read."""
+class Mapped(Collection[T], Generic[S, T]):
+    """What a function makes of the items of another collection: each anew, whenever it is read."""
 
-    def __init__(self, function: Callable[[S], T], items: Sequence[S]) -> None:
+    def __init__(self, function: Callable[[S], T], items: Collection[S]) -> None:
         self._function = function
         self._items = items
 
@@ -20,11 +20,5 @@ class Mapped(Sequence[T], Generic[S, T]):
     def __iter__(self) -> Iterator[T]:
         return map(self._function, self._items)
 
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        if isinstance(index, slice):
-            return Mapped(self._function, self._items[index])
-        return self._function(self._items[index])
+    def __contains__(self, item: object) -> bool:
+        return any(item == mine for mine in self)

@@ -78,8 +78,9 @@ class Marcha:
             for run_id in run:
                 del self._en_curso[run_id]
             self.paso()
-            # What it leaves in cycles, 5 MB, goes while nothing waits, and not in the middle of a later run.
-            asyncio.get_running_loop().call_soon(gc.collect)
+            if not self._en_curso:
+                # What it leaves in cycles, 5 MB, goes while nothing else is done, and not in the middle of a later run.
+                asyncio.get_running_loop().call_soon(gc.collect)
 
     def paso(self) -> None:
         """Something has changed: a run has begun or ended, a store's part of it has, a job was paused or resumed."""

@@ -42,7 +42,7 @@ class Paso(Generic[C]):
 
     Attributes:
         parte: how the store stands before it.
-        carga, filas, apartadas, leido, escrito, ultima: see `Sesion.cargar`.
+        carga, filas, apartadas, leido, al_confirmar, ultima: see `Sesion.cargar`.
     """
 
     parte: ResultadoTienda
@@ -50,11 +50,11 @@ class Paso(Generic[C]):
     filas: int
     apartadas: Sequence[Rechazo]
     leido: Intervalo | None
-    escrito: Callable[[C], None] | None
+    al_confirmar: Callable[[C], None] | None
     ultima: bool
 
 
-class _Escrito(NamedTuple, Generic[C]):
+class _Hecho(NamedTuple, Generic[C]):
     parte: ResultadoTienda
     nota: Nota
     paso: Paso[C]
@@ -69,7 +69,7 @@ class Escritura:
         recibo: notes each commit.
         libro: what the ledger needs.
         now: the run's instant, UTC.
-        elapsed: the instant now.
+        elapsed: tells the instant now.
         dry_run: roll every transaction back.
     """
 
@@ -95,12 +95,12 @@ class Escritura:
             partial(self._escribir, cargar),
             None if con is None else (self, cargar, con),
             keep=not self.dry_run,
-            committed=self._escritos,
+            committed=self._confirmar,
         )
         done = await self.database.together(kind, paso, rows=paso.filas)
         return Done(done.value.parte, done.espera_s, done.carga_s)
 
-    def _escribir(self, cargar: Cargar[C], con: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Escrito[C]]:
+    def _escribir(self, cargar: Cargar[C], con: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Hecho[C]]:
         if self.dry_run:  # nothing that an earlier transaction made is there
             schema.ensure(con, self.reloj, keep=False)
         elif ajenas := repartir(self.database.origen.reparto, [paso.parte.tienda for paso in pasos]):
@@ -119,14 +119,14 @@ class Escritura:
         ejecuciones.guardar(con, [self.libro.ejecucion(p) for p in partes if p.estado is Estado.EXITOSO])
         base_id, numero = self.recibo.sellar(con)
         return [
-            _Escrito(parte, self._nota(base_id, numero, paso), paso) for parte, paso in zip(partes, pasos, strict=True)
+            _Hecho(parte, self._nota(base_id, numero, paso), paso) for parte, paso in zip(partes, pasos, strict=True)
         ]
 
-    def _escritos(self, escritos: Sequence[_Escrito[Any]]) -> None:
-        self.recibo.anotar([e.nota for e in escritos])
-        for e in escritos:
-            if e.paso.escrito is not None:
-                e.paso.escrito(e.paso.carga)
+    def _confirmar(self, hechos: Sequence[_Hecho[Any]]) -> None:
+        self.recibo.anotar([e.nota for e in hechos])
+        for e in hechos:
+            if e.paso.al_confirmar is not None:
+                e.paso.al_confirmar(e.paso.carga)
 
     def _nota(self, base_id: str, numero: int, paso: Paso[C]) -> Nota:
         desde, hasta = (paso.leido.desde, paso.leido.hasta) if paso.leido else (None, None)

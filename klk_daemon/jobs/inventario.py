@@ -53,7 +53,7 @@ class Inventario:
             snapshot,
             filas=snapshot.existencias.count,
             apartadas=rechazos,
-            escrito=lambda escrito: self.catalogo.anotar(escrito.fichas),
+            al_confirmar=lambda escrito: self.catalogo.anotar(escrito.fichas),
             ultima=True,
             con="todas",
         )

@@ -265,7 +265,7 @@ class _Corrida(Generic[P]):
     def _set_aside(self, rows: Sequence[Ejecucion], why: BaseException) -> None:
         try:
             self._entorno.pendientes.apartar(rows)
-        except OSError as e:  # the log has them, and the run must still end as what it was
+        except (OSError, ValueError) as e:  # the log has them, and the run must still end as what it was
             log.critical("ejecuciones_sin_anotar", filas=len(rows), motivo=str(why), error=str(e))
         else:
             log.warning("ejecuciones_apartadas", filas=len(rows), motivo=str(why))

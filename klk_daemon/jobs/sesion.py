@@ -66,11 +66,11 @@ class Sesion:
         filas: int = 0,
         apartadas: Sequence[Rechazo] = (),
         leido: Intervalo | None = None,
-        escrito: Callable[[C], None] | None = None,
+        al_confirmar: Callable[[C], None] | None = None,
         ultima: bool,
         con: Hashable = None,
     ) -> None:
-        """Commits one step in one transaction: what `cargar` writes, and the rows put aside.
+        """Commits one step as a whole: what `cargar` writes, and the rows put aside. Others' may share the transaction.
 
         Args:
             cargar: writes what steps have read, with watermarks and coverage.
@@ -78,19 +78,20 @@ class Sesion:
             filas: how many rows that is.
             apartadas: rows of this step that cannot be loaded.
             leido: the sales that the step reads, for the commit receipt.
-            escrito: called with `carga` right after the commit, in the database's thread.
+            al_confirmar: called with `carga` right after the commit, in the database's thread.
             ultima: the store's last step: its ledger row says `exitoso` in the same transaction.
             con: steps of other stores that wait, of the same `cargar` and `con`, share the transaction; None: none.
 
         Raises:
             CorridaError: nothing of the step was written.
-            asyncio.CancelledError: the run was cancelled while the step was committed; it stays.
+            asyncio.CancelledError: the run was cancelled before the step's turn, or while it was committed; then it
+                stays.
         """
         for rechazo in apartadas[:TOLD_ROWS]:
             log.warning("fila_rechazada", motivo=rechazo.motivo, fila=rechazo.fila)
         if len(apartadas) > TOLD_ROWS:
             log.warning("fila_rechazada", motivo=f"and {len(apartadas) - TOLD_ROWS} more")
-        paso = Paso(self._parte, carga, filas, apartadas, leido, escrito, ultima)
+        paso = Paso(self._parte, carga, filas, apartadas, leido, al_confirmar, ultima)
         began = time.monotonic()
         try:
             done = await self._escritura.escribir(cargar, paso, con=con)

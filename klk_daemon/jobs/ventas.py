@@ -81,7 +81,7 @@ class Ventas:
             intervalos = [v.intervalo for v in pasos]
             sesion.rango(Intervalo(min(i.desde for i in intervalos), max(i.hasta for i in intervalos)))
         else:
-            await sesion.cargar(nada, None, ultima=True)
+            await sesion.cargar(nada, None, ultima=True, con="nada")
         for n, ventana in enumerate(pasos, start=1):
             await self._leer(tienda, ventana, plan, sesion, ultima=n == len(pasos))
 

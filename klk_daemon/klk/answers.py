@@ -90,7 +90,7 @@ def _generated(answer: Mapping[str, Any]) -> Any:
 def _check(answer: Mapping[str, Any], rows: int | None, tipo: Tipo[T], what: str) -> None:
     if error := answer.get("error"):
         raise RespuestaDeError(
-            f"{what}: KLK answers with an error: {str(error)[:EXCERPT]}",
+            f"{what}: KLK answers with an error: {_mend_text(str(error))[:EXCERPT]}",
             status=200,
             hint="its own message says what it lacks",
         )

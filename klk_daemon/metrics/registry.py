@@ -59,7 +59,8 @@ class Metrics:
         self.rows = counter("klk_rows", "Rows by what happened to them.", "job", "tienda", "tipo")
         self.transaction = histogram(
             "klk_transaction_duration_seconds",
-            "How long the transactions of a store's part of a run took, of parts that had any.",
+            "How long the transactions of a store's part of a run took, of parts that had any; a shared one counts for"
+            " each of its stores.",
             DATABASE_BUCKETS,
         )
         self.lock_wait = histogram(

@@ -27,7 +27,7 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
 from klk_daemon.warehouse.origen import Origen, first_line
 from klk_daemon.warehouse.recibo import apartar_wal
-from klk_daemon.warehouse.transaccion import Done, Join, Kind, Queue, Work, transact
+from klk_daemon.warehouse.transaccion import Done, Kind, Queue, Turn, Work, transact
 
 log = structlog.get_logger()
 
@@ -101,11 +101,7 @@ class Database:
         self._config = {**CONFIG, "memory_limit": memory_limit}
 
     async def transaction(
-        self,
-        run: Callable[[DuckDBPyConnection], T],
-        *,
-        keep: bool = True,
-        patience_s: float | None = None,
+        self, run: Callable[[DuckDBPyConnection], T], *, keep: bool = True, patience_s: float | None = None
     ) -> Done[T]:
         """Runs `run` in a transaction of its own: committed when it returns, rolled back when it raises.
 
@@ -114,17 +110,16 @@ class Database:
             keep: False rolls back at the end.
             patience_s: how long to wait for another process that holds the file, where not `lock_timeout_s`.
 
-        Raises:
-            see `together`.
+        Raises: see `together`.
         """
         return await self._queued(Work(Kind(lambda con, _: [run(con)], keep=keep), None, patience_s=patience_s))
 
     async def together(self, kind: Kind[P, T], part: P, *, rows: int) -> Done[T]:
         """Does a part in one transaction with what else of its kind waits, or in one of its own should that fail.
 
-        A caller that is cancelled before its turn came leaves the queue. One that is cancelled while the transaction
-        runs gets its result all the same, since a thread cannot be cancelled and commits; `Task.cancelling()` still
-        tells it to stop.
+        A caller that is cancelled before its turn came leaves the queue; so it does after a shared transaction that
+        failed. One that is cancelled while the transaction runs gets its result all the same, since a thread cannot be
+        cancelled and commits; `Task.cancelling()` still tells it to stop.
 
         Args:
             kind: what to do.
@@ -134,10 +129,13 @@ class Database:
         Raises:
             BaseOcupada: another process held the file for too long.
             BaseFallida: it cannot be opened or written.
+            Interrumpido: the program ends.
         """
         return await self._queued(Work(kind, part, rows=rows))
 
     async def _queued(self, work: Work[P, T]) -> Done[T]:
+        if self._closed:
+            raise Interrumpido(f"the database {self.origen.name} is closed")
         if self._queue.put(work):
             self._thread.submit(self._drain)
         outcome = asyncio.wrap_future(work.future)
@@ -147,6 +145,7 @@ class Database:
             except asyncio.CancelledError:
                 if work.future.cancel() or work.future.cancelled():
                     raise
+                work.abandoned = True
 
     def exists(self) -> bool:
         """Whether there is a database yet; looking does not open it."""
@@ -170,12 +169,12 @@ class Database:
         self._queue.serve(self._done)
         self._rest()
 
-    def _done(self, works: list[Work[P, T]], join: Join[P, T]) -> Sequence[Done[T]]:
-        """Does them; again where a failure may pass: a transaction bears repetition."""
+    def _done(self, turn: Turn[P, T]) -> Sequence[Done[T]]:
+        """Does it; again where a failure may pass: a transaction bears repetition."""
         attempt = 1
         while True:
             try:
-                return self._attempt(works, join)
+                return self._attempt(turn)
             except duckdb.Error as e:
                 averia = self.origen.averia(e)
                 if averia.perdida:
@@ -186,17 +185,17 @@ class Database:
             self._stopping.wait(PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - no secret
             attempt += 1
 
-    def _attempt(self, works: list[Work[P, T]], join: Join[P, T]) -> Sequence[Done[T]]:
-        first = works[0]
+    def _attempt(self, turn: Turn[P, T]) -> Sequence[Done[T]]:
+        first = turn.works[0]
         until = first.queued + self._patience(first)
-        turno = self.origen.turno(until, self._stopping) if first.kind.keep else nullcontext(_nothing)
-        with turno as still_ours:
+        right = self.origen.turno(until, self._stopping) if first.kind.keep else nullcontext(_nothing)
+        with right as still_ours:
             connection = self._ready(first)
-            join(works)
+            turn.join()
             began = time.monotonic()
-            values = transact(connection, works, still_ours)
+            values = transact(connection, turn.works, still_ours)
             took = time.monotonic() - began
-        return [Done(value, began - work.queued, took) for work, value in zip(works, values, strict=True)]
+        return [Done(value, began - work.queued, took) for work, value in zip(turn.works, values, strict=True)]
 
     def _patience(self, work: Work[Any, Any]) -> float:
         return self._lock_timeout_s if work.patience_s is None else work.patience_s

@@ -51,9 +51,9 @@ def pack(columns: Sequence[str], rows: Collection[Sequence[Any]], marks: Marks =
 
     Args:
         columns: names.
-        rows: tuples or lists of JSON-ready values in the order of the columns. Read again where a number has an
-            exponent, which a column of text must not show, where a value is missing, and where one contains a mark,
-            which no till can print.
+        rows: tuples or lists of JSON-ready values in the order of the columns. They are read again where a number has
+            an exponent, which a column of text must not show; where a value is missing; and where one contains a mark.
+            No till can print those: other marks are used then.
         marks: what separates them.
     """
     value, row, missing = marks.value, marks.row, marks.missing

@@ -1,7 +1,7 @@
 """Stores' stock made equal to KLK's snapshot of its warehouses (contract, "What a run guarantees", 5)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
@@ -42,7 +42,7 @@ class Snapshot:
     existencias: Packed
 
 
-def preparar(tienda: Tienda, almacenes: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
+def preparar(tienda: Tienda, almacenes: Mapping[str, Collection[Mapping[str, Any]]]) -> Snapshot:
     """Makes a snapshot ready to be loaded. Needs no database.
 
     Args:

@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import duckdb
+import structlog
 from duckdb import DuckDBPyConnection
 
+from klk_daemon.errors import Interrumpido
+
+log = structlog.get_logger()
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -26,7 +30,10 @@ MOST_ROWS = 12_000
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What a transaction returned, how long it waited for the database, and how long it took (seconds)."""
+    """What a transaction returned, how long it waited for the database, and how long it took (seconds).
+
+    Of one that was shared: how long the whole of it took.
+    """
 
     value: T
     espera_s: float
@@ -39,7 +46,7 @@ class Kind(Generic[P, T]):
 
     Attributes:
         run: gets the open connection and the parts, and returns a value for each of them. It must bear repetition: a
-            commit whose answer was lost may have happened.
+            commit whose answer was lost may have happened. What it logs is in the name of the first part's caller.
         name: None where no other is done with it.
         keep: False rolls back at the end (`--dry-run`).
         committed: called with the values right after the commit, before anything else is written.
@@ -63,10 +70,20 @@ class Work(Generic[P, T]):
         self.patience_s = patience_s
         self.future: Future[Done[T]] = Future()
         self.queued = time.monotonic()
+        self.abandoned = False  # its caller was cancelled, and waits only because it has begun
 
 
-# Adds to works that are about to begin what else can be done with them.
-Join = Callable[[list[Work[P, T]]], None]
+class Turn(Generic[P, T]):
+    """Works of one kind that are done together: the one whose turn it is, and what joins it."""
+
+    def __init__(self, first: Work[P, T], queue: "Queue | None") -> None:
+        self.works = [first]
+        self._queue = queue
+
+    def join(self) -> None:
+        """Takes what waits and can be done with it, now that it can begin; nothing where each is done by itself."""
+        if self._queue is not None:
+            self.works += self._queue.like(self.works)
 
 
 class Queue:
@@ -84,14 +101,24 @@ class Queue:
             begin, self._served = not self._served, True
             return begin
 
-    def serve(self, do: Callable[[list[Work[Any, Any]], Join[Any, Any]], Sequence[Done[Any]]]) -> None:
-        """Has all done that waits, until nothing does, and tells the callers.
-
-        Args:
-            do: does works of one kind, a value for each. It calls what it is given as soon as it can begin.
-        """
+    def serve(self, do: Callable[[Turn[Any, Any]], Sequence[Done[Any]]]) -> None:
+        """Has all done that waits, until nothing does, and tells the callers; `do` returns a value for each work."""
         while (work := self._next()) is not None:
-            _finish([work], do, self._join)
+            _finish(Turn(work, self), do)
+
+    def like(self, works: Sequence[Work[P, T]]) -> list[Work[P, T]]:
+        """Takes out what can be done with these."""
+        name, rows = works[0].kind.name, sum(work.rows for work in works)
+        taken: list[Work[P, T]] = []
+        with self._guard:
+            for work in [w for w in self._waiting if name is not None and w.kind.name == name]:
+                rows += work.rows
+                if rows > MOST_ROWS:
+                    break
+                self._waiting.remove(work)
+                if work.future.set_running_or_notify_cancel():
+                    taken.append(work)
+        return taken
 
     def _next(self) -> Work[Any, Any] | None:
         with self._guard:
@@ -102,40 +129,22 @@ class Queue:
             self._served = False
             return None
 
-    def _join(self, works: list[Work[P, T]]) -> None:
-        name, rows = works[0].kind.name, sum(work.rows for work in works)
-        if name is None:
-            return
-        with self._guard:
-            for work in [w for w in self._waiting if w.kind.name == name]:
-                rows += work.rows
-                if rows > MOST_ROWS:
-                    return
-                self._waiting.remove(work)
-                if work.future.set_running_or_notify_cancel():
-                    works.append(work)
 
-
-def _finish(
-    works: list[Work[Any, Any]],
-    do: Callable[[list[Work[Any, Any]], Join[Any, Any]], Sequence[Done[Any]]],
-    join: Join[Any, Any],
-) -> None:
+def _finish(turn: Turn[Any, Any], do: Callable[[Turn[Any, Any]], Sequence[Done[Any]]]) -> None:
     try:
-        values = do(works, join)
+        values = do(turn)
     except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
-        if len(works) == 1:
-            works[0].future.set_exception(e)
-        else:
-            for work in works:
-                _finish([work], do, _nobody)
+        if len(turn.works) == 1:
+            turn.works[0].future.set_exception(e)
+            return
+        for work in turn.works:
+            if work.abandoned:
+                work.future.set_exception(Interrumpido("cut off before its turn came"))
+            else:
+                _finish(Turn(work, None), do)
     else:
-        for work, value in zip(works, values, strict=True):
+        for work, value in zip(turn.works, values, strict=True):
             work.future.set_result(value)
-
-
-def _nobody(works: list[Work[Any, Any]]) -> None:
-    """Joins one that is done by itself."""
 
 
 def transact(
@@ -151,7 +160,8 @@ def transact(
     kind = works[0].kind
     connection.execute("BEGIN")
     try:
-        values = works[0].context.run(kind.run, connection, [work.part for work in works])
+        made = works[0].context.run(kind.run, connection, [work.part for work in works])
+        values = [value for _, value in zip(works, made, strict=True)]  # or the commit would not be everybody's
         if kind.keep:
             still_ours()
     except duckdb.Error:
@@ -163,5 +173,8 @@ def transact(
         raise
     connection.execute("COMMIT" if kind.keep else "ROLLBACK")
     if kind.keep and kind.committed is not None:
-        kind.committed(values)
+        try:
+            kind.committed(values)
+        except Exception:  # a commit that stands is no failure
+            log.exception("error_interno")
     return values

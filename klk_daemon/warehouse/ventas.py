@@ -4,7 +4,7 @@ A line is (ubicacion_id, numero_factura, linea): klk-api.md, trap 4. Nothing but
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,7 +26,7 @@ STAMPS = ("fecha_extraccion", "fecha_transformacion", "fecha_carga", "fecha_actu
 OURS = ("ubicacion_id", "ubicacion_nombre", *STAMPS)
 # Of ours: what is known as soon as a line is read, and what only when it is written.
 AL_LEER, AL_ESCRIBIR = OURS[:3], OURS[3:]
-KEY = "v.ubicacion_id = n.ubicacion_id AND v.numero_factura = n.numero_factura AND v.linea = n.linea"
+INVOICE = "v.ubicacion_id = n.ubicacion_id AND v.numero_factura = n.numero_factura"
 NEAR = "v.fecha BETWEEN $desde AND $hasta"
 # A line held and the one that was read: `clave` is the latter's number, whatever the former's text (`1`, `1.0`).
 ITSELF = "p.ubicacion_id = n.ubicacion_id AND p.numero_factura = n.numero_factura AND p.clave = n.linea"
@@ -52,7 +52,7 @@ class Lineas:
         return self.filas.count
 
 
-def preparar(tienda: Tienda, filas: Sequence[Mapping[str, Any]], *, extraida: datetime) -> Lineas:
+def preparar(tienda: Tienda, filas: Collection[Mapping[str, Any]], *, extraida: datetime) -> Lineas:
     """Makes converted lines ready to be loaded. Needs no database.
 
     Args:
@@ -62,11 +62,11 @@ def preparar(tienda: Tienda, filas: Sequence[Mapping[str, Any]], *, extraida: da
     """
     fechas: set[str] = set()
     nuestras = (tienda.id, tienda.nombre, texto.sello(extraida, texto.TEXTO))
-    columnas = tuple(filas[0]) if filas else ()
+    columnas = tuple(next(iter(filas))) if filas else ()
     valores = itemgetter(*columnas) if filas else tuple
 
     def valores_de(fila: Mapping[str, Any]) -> Sequence[Any]:
-        fechas.add(fila["fecha"])
+        fechas.add(fila["fecha"])  # here, or each would be converted once more for it
         return (*nuestras, *valores(fila))
 
     packed = pack((*AL_LEER, *columnas), Mapped(valores_de, filas))
@@ -89,12 +89,12 @@ class Comparacion:
 
     Temporary tables while it lasts: `lote` (the lines), `previas` (their versions in the table, each line once, with
     `fila`, its place), `cambios` (which lines of `lote` are not there, or not so: `lugar` is the place there, `tenida`
-    says whether it is held, `dia` and `antes` are its day and that of the version held); in a table of text that has
-    such also `sobrantes` (a line's other copies).
+    says whether it is held, `dia` and `antes` are its day and that of the version held); where there are such also
+    `sobrantes` (a line's other copies).
 
     Attributes:
         lotes: the lines, by store.
-        cambios: of each store, where there are any.
+        cambios: of each store that has any, or superfluous copies.
         columnas: the columns that are compared.
         sellos: the types of those that are not.
         rango: the dates between which `previas` was looked for.
@@ -144,7 +144,7 @@ def comparar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *fechas: date) ->
         f" WHERE v.ubicacion_id IN ({', '.join('$' + t for t in tiendas)}) AND {NEAR}",
         {**tiendas, **rango},
     )
-    sobrantes = bool(textuales) and _apartar_copias(con)
+    sobrantes = _apartar_copias(con)
     con.execute(_cambios(tipos))
     if textuales:
         _apartar_iguales(con, tipos, textuales)
@@ -174,7 +174,10 @@ def _contar(con: DuckDBPyConnection, sobrantes: bool) -> dict[str, Cambios]:
 
 
 def _apartar_copias(con: DuckDBPyConnection) -> bool:
-    """Of lines that an older pipeline appended again on every retry, leaves the last in `previas`; if there are any."""
+    """Of lines that are there several times leaves the last in `previas`; whether there are any.
+
+    An older pipeline appended them again on every retry, and no key keeps other writers from it.
+    """
     if not scalar(con, "SELECT count(*) - count(DISTINCT (ubicacion_id, numero_factura, clave)) FROM previas"):
         return False
     con.execute(
@@ -187,10 +190,8 @@ def _apartar_copias(con: DuckDBPyConnection) -> bool:
 
 def clave(textuales: Mapping[str, str]) -> str:
     """SQL: the line `v` of the table is the line `n`, whatever text its number is."""
-    if "linea" not in textuales:
-        return KEY
-    numero = (f"{texto.valor(f'{alias}.linea', textuales['linea'])}" for alias in "vn")
-    return KEY.replace("v.linea = n.linea", " = ".join(numero))
+    mismo, otro = (texto.valor(f"{alias}.linea", textuales.get("linea")) for alias in "vn")
+    return f"{INVOICE} AND {mismo} = {otro}"
 
 
 def _cambios(tipos: Mapping[str, str]) -> str:

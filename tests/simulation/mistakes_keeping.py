@@ -119,7 +119,7 @@ def clave_sin_tienda() -> Sequence[Parche]:
         return re.sub(r"v\.ubicacion_id IN \(.*?\)", "$t0 IS NOT NULL", sql) if "TEMP TABLE previas" in sql else sql
 
     return [
-        (ventas, "KEY", ventas.KEY.replace("v.ubicacion_id = n.ubicacion_id AND ", "")),
+        (ventas, "INVOICE", ventas.INVOICE.replace("v.ubicacion_id = n.ubicacion_id AND ", "")),
         (ventas, "ITSELF", ventas.ITSELF.replace("p.ubicacion_id = n.ubicacion_id AND ", "")),
         _torcida(ventas, "comparar", previas),
     ]

@@ -161,6 +161,12 @@ def test_what_is_not_required_may_be_missing_or_unreadable(rara: Any) -> None:
     assert (len(respuesta.filas), respuesta.rechazos) == (1, [] if respuesta.rechazos == [] else ())
 
 
+def test_half_characters_in_an_error_are_mended() -> None:
+    """It goes into the ledger, which takes none."""
+    with pytest.raises(RespuestaDeError, match="a\ufffdb"):
+        parse(b'{"error": "a\\ud800b"}', wire.VENTAS, "x")
+
+
 def test_a_line_is_flat() -> None:
     """Its fields are those of its parts, in their order."""
     partes = (wire.Producto, wire.CantidadVendida, wire.Financiero)

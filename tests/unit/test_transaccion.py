@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.errors import BaseFallida, SnapshotSospechoso
+from klk_daemon.errors import BaseFallida, Interrumpido, SnapshotSospechoso
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.transaccion import MOST_ROWS, Done, Kind
@@ -154,6 +154,63 @@ async def test_who_was_cancelled_is_left_out(db: Database) -> None:
     assert tasks[1].cancelled()
     await asyncio.gather(tasks[0], tasks[2])
     assert loader.groups == [[1, 3]]
+
+
+async def test_who_was_cancelled_while_all_failed_together_is_left_out(db: Database) -> None:
+    """Nobody waits for it: at a shutdown each would take its time."""
+    begun, go = threading.Event(), threading.Event()
+    loader = Loader(bad=1)
+
+    def run(con: DuckDBPyConnection, parts: Sequence[int]) -> Sequence[int]:
+        begun.set()
+        assert go.wait(10)
+        return loader.run(con, parts)
+
+    kind = Kind(run, "numbers")
+    with held(db):
+        tasks = [asyncio.ensure_future(db.together(kind, part, rows=1)) for part in (1, 2, 3)]
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(begun.wait, 10)
+    tasks[2].cancel()
+    await asyncio.sleep(0.01)
+    go.set()
+    one, two, three = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(one, ValueError)
+    assert isinstance(two, Done)
+    assert isinstance(three, Interrumpido)
+    assert loader.groups == [[1, 2, 3], [1], [2]]
+
+
+async def test_a_commit_that_stands_is_no_failure(db: Database) -> None:
+    """Whatever goes wrong after it: who heard of a failure would write it again."""
+    loader = Loader()
+
+    def broken(values: Sequence[int]) -> None:
+        raise RuntimeError(str(values))
+
+    assert await all_of(db, Kind(loader.run, "numbers", committed=broken), [1, 2]) == [10, 20]
+    assert loader.groups == [[1, 2]]
+    assert await numbers(db) == [1, 2]
+
+
+async def test_too_few_values_are_no_commit(db: Database) -> None:
+    """Whose would be missing?"""
+
+    def run(con: DuckDBPyConnection, parts: Sequence[int]) -> Sequence[int]:
+        con.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER)")
+        con.execute("INSERT INTO t SELECT unnest(?)", [list(parts)])
+        return [*parts][:1]
+
+    assert await all_of(db, Kind(run, "numbers"), [1, 2]) == [1, 2]
+    assert await numbers(db) == [1, 2]
+
+
+async def test_after_the_end_nothing_is_taken(db: Database) -> None:
+    """It is refused, each time, and nobody waits for ever."""
+    db.close()
+    for _ in range(2):
+        with pytest.raises(Interrumpido):
+            await asyncio.wait_for(numbers(db), 5)
 
 
 async def test_a_dry_run_leaves_nothing(db: Database) -> None:

@@ -127,6 +127,15 @@ def test_several_stores_at_once(con: DuckDBPyConnection, periferico: Tienda, bos
     assert abiertos == [(bosque.id,)]
 
 
+def test_lines_that_another_writer_doubled_are_healed(con: DuckDBPyConnection, periferico: Tienda) -> None:
+    """No key keeps it from that: what is read again is there once, the last as it was."""
+    cargar(con, periferico, linea(), linea(linea=2))
+    con.execute("INSERT INTO ventas_raw SELECT * FROM ventas_raw WHERE CAST(linea AS VARCHAR) = '2'")
+    conteo = cargar(con, periferico, linea(), linea(linea=2), now=T1)
+    assert conteo == Conteo(extraidos=2, sin_cambio=2, eliminados=1)
+    assert con.execute("SELECT count(*) FROM ventas_raw").fetchone() == (2,)
+
+
 @pytest.mark.parametrize("fecha", ["2025-11-14", "2025-11-16", "2025-11-18", "2025-11-20"])
 def test_a_line_that_moved_to_another_day_is_updated(con: DuckDBPyConnection, periferico: Tienda, fecha: str) -> None:
     """Within three days its older version is found: it moves, and is not doubled."""
