@@ -135,8 +135,6 @@ VALOR = "TRY_CAST(round(CAST(cantidad AS DECIMAL(38, 4)) * precio, 2) AS DECIMAL
 
 def _stock(con: DuckDBPyConnection, snapshots: Sequence[Snapshot], now: datetime) -> list[Conteo]:
     """Writes what changed; of what did not, only `fecha_actualizacion`."""
-    ubicaciones = {"ubicaciones": [s.tienda.id for s in snapshots]}
-    parametros = {**ubicaciones, "now": now}
     con.execute(
         "CREATE OR REPLACE TEMP TABLE cambios AS SELECT COALESCE(n.ubicacion_id, a.ubicacion_id) AS ubicacion_id,"
         " COALESCE(n.almacen_codigo, a.almacen_codigo) AS almacen_codigo,"
@@ -147,10 +145,22 @@ def _stock(con: DuckDBPyConnection, snapshots: Sequence[Snapshot], now: datetime
         " AND a.almacen_codigo = n.almacen_codigo AND a.codigo_producto = n.codigo_producto"
         " WHERE a.ubicacion_id IS NULL OR n.cantidad IS NULL OR a.cantidad IS DISTINCT FROM n.cantidad"
         " OR a.costo_promedio IS DISTINCT FROM n.precio OR a.valor_inventario IS DISTINCT FROM n.valor",
-        ubicaciones,
+        {"ubicaciones": [s.tienda.id for s in snapshots]},
     )
     cambios = _contar(con)
-    if cambios:
+    lago = in_lake(con)
+    for ids in [[s.tienda.id] for s in snapshots] if lago else [[s.tienda.id for s in snapshots]]:
+        # In a lake one by one. Rows that one statement writes share a file: it is dropped when one statement changes
+        # all of them again, and else stays, with a list of those that are gone; which stores are loaded together is
+        # chance. And a few rows stay in the catalogue, as those of one store's history are.
+        suyos = [cambios[id_] for id_ in ids if id_ in cambios]
+        _escribir(con, {"ubicaciones": ids, "now": now}, sum(suyos, Conteo()), lago=lago)
+    return [_conteo(s.existencias.count, cambios.get(s.tienda.id, Conteo())) for s in snapshots]
+
+
+def _escribir(con: DuckDBPyConnection, parametros: Mapping[str, Any], cambios: Conteo, *, lago: bool) -> None:
+    """Writes what has changed for some stores: their history, and their rows."""
+    if cambios != Conteo():
         con.execute(
             # A warehouse's first snapshot changes nothing; later, an article that comes or goes does.
             "INSERT INTO stock_historial SELECT ubicacion_id, almacen_codigo, codigo_producto, antes, cantidad, $now"
@@ -159,18 +169,20 @@ def _stock(con: DuckDBPyConnection, snapshots: Sequence[Snapshot], now: datetime
             " WHERE antes IS DISTINCT FROM cantidad",
             parametros,
         )
-    if any(c.eliminados for c in cambios.values()):
-        con.execute(f"DELETE FROM stock_actual AS a USING cambios AS n WHERE {MISMO} AND NOT n.llega")
-    _actualizar(con, parametros, hay=any(c.actualizados for c in cambios.values()))
-    if any(c.insertados for c in cambios.values()):
+    if cambios.eliminados:
+        con.execute(
+            f"DELETE FROM stock_actual AS a USING cambios AS n WHERE {DE_ESTAS} AND {MISMO} AND NOT n.llega",
+            {"ubicaciones": parametros["ubicaciones"]},
+        )
+    _actualizar(con, parametros, hay=bool(cambios.actualizados), lago=lago)
+    if cambios.insertados:
         con.execute(
             "INSERT INTO stock_actual (ubicacion_id, almacen_codigo, producto_id, codigo_producto, cantidad,"
-            " costo_promedio, valor_inventario, ultima_actualizacion, fecha_actualizacion) SELECT n.ubicacion_id,"
-            " n.almacen_codigo, p.id, n.codigo_producto, n.cantidad, n.precio, n.valor, $now, $now"
-            " FROM cambios AS n JOIN productos AS p ON p.codigo = n.codigo_producto WHERE NOT n.esta",
-            {"now": now},
+            " costo_promedio, valor_inventario, ultima_actualizacion, fecha_actualizacion) SELECT a.ubicacion_id,"
+            " a.almacen_codigo, p.id, a.codigo_producto, a.cantidad, a.precio, a.valor, $now, $now"
+            f" FROM cambios AS a JOIN productos AS p ON p.codigo = a.codigo_producto WHERE {DE_ESTAS} AND NOT a.esta",
+            parametros,
         )
-    return [_conteo(s.existencias.count, cambios.get(s.tienda.id, Conteo())) for s in snapshots]
 
 
 def _contar(con: DuckDBPyConnection) -> dict[str, Conteo]:
@@ -187,11 +199,9 @@ def _conteo(extraidos: int, cambios: Conteo) -> Conteo:
     return replace(cambios, extraidos=extraidos, sin_cambio=sin_cambio)
 
 
-def _actualizar(con: DuckDBPyConnection, parametros: Mapping[str, Any], *, hay: bool) -> None:
+def _actualizar(con: DuckDBPyConnection, parametros: Mapping[str, Any], *, hay: bool, lago: bool) -> None:
     """Of what was there and is listed again, writes what changed, if anything, and the time of the snapshot."""
-    if in_lake(con):
-        # One statement for all of a store's rows: a lake then drops their file, which two would leave with a list of
-        # the deleted ones, to be read past.
+    if lago:  # in one statement: see `_stock`
         con.execute(
             "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio, valor_inventario ="
             " n.valor, fecha_actualizacion = $now, ultima_actualizacion = CASE WHEN n.cambia THEN $now"
@@ -205,7 +215,7 @@ def _actualizar(con: DuckDBPyConnection, parametros: Mapping[str, Any], *, hay: 
         con.execute(
             "UPDATE stock_actual AS a SET cantidad = n.cantidad, costo_promedio = n.precio,"
             " valor_inventario = n.valor, ultima_actualizacion = $now FROM cambios AS n"
-            f" WHERE {MISMO} AND n.esta AND n.llega",
-            {"now": parametros["now"]},
+            f" WHERE {DE_ESTAS} AND {MISMO} AND n.esta AND n.llega",
+            parametros,
         )
     con.execute(f"UPDATE stock_actual AS a SET fecha_actualizacion = $now WHERE {DE_ESTAS}", parametros)

@@ -60,7 +60,7 @@ def ultimo_almacen() -> Sequence[Parche]:
 @mutante
 def stock_solo_suma() -> Sequence[Parche]:
     """Articles that a warehouse has no more stay."""
-    return [_sin(stock, "_stock", "DELETE FROM stock_actual")]
+    return [_sin(stock, "_escribir", "DELETE FROM stock_actual")]
 
 
 @mutante
