@@ -199,14 +199,14 @@ def fallos_sin_anotar() -> Sequence[Parche]:
 def juntas_o_ninguna() -> Sequence[Parche]:
     """Where stores are loaded together and one of them cannot be, none is."""
 
-    def finish(works: Any, do: Any, join: Any) -> None:
+    def finish(turn: Any, do: Any) -> None:
         try:
-            done = do(works, join)
+            done = do(turn)
         except BaseException as e:  # noqa: BLE001 - handed to the callers
-            for work in works:
+            for work in turn.works:
                 work.future.set_exception(e)
         else:
-            for work, value in zip(works, done, strict=True):
+            for work, value in zip(turn.works, done, strict=True):
                 work.future.set_result(value)
 
     return [(transaccion, "_finish", finish)]
