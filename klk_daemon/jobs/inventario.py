@@ -41,7 +41,7 @@ class Inventario:
         return Modo.COMPLETO
 
     async def tienda(self, tienda: Tienda, plan: None, sesion: Sesion) -> None:
-        """One call per warehouse, side by side, and one transaction.
+        """One call per warehouse, side by side, and one step for all of them.
 
         Raises:
             CorridaError: one warehouse failed, or its snapshot is suspicious: none is written.

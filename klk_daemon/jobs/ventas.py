@@ -69,7 +69,7 @@ class Ventas:
         return Modo.RECUPERACION if largo else Modo.INCREMENTAL
 
     async def tienda(self, tienda: Tienda, plan: Plan, sesion: Sesion) -> None:
-        """One request and one transaction a store-local day, in order, so that an outage is caught up piece by piece.
+        """One request and one step a store-local day, in order, so that an outage is caught up piece by piece.
 
         Raises:
             CorridaError: a request or a commit failed; the days before it stay.

@@ -31,11 +31,13 @@ def stage(con: DuckDBPyConnection, name: str, types: Mapping[str, str], *packed:
             # A zero byte is text to DuckDB, but not to the PostgreSQL of a lake, which has statistics of it.
             text = text.replace("\0", "")
         values = ", ".join(f"{_value(part, column, kind)} AS {column}" for column, kind in types.items())
-        parameters = {"text": text, "value": part.marks.value, "row": part.marks.row, "missing": part.marks.missing}
+        parameters = {"text": text, "value": part.marks.value, "row": part.marks.row}
+        if "$missing" in values:
+            parameters["missing"] = part.marks.missing
         con.execute(
             f"{into} SELECT {values} FROM"
             " (SELECT string_split(line, $value) AS r FROM (SELECT unnest(string_split($text, $row)) AS line))",
-            {name: value for name, value in parameters.items() if f"${name}" in values or name != "missing"},
+            parameters,
         )
         into = f"INSERT INTO {name}"
     if not any(part.count for part in packed):
