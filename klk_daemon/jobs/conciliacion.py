@@ -56,13 +56,14 @@ class Conciliacion:
         del planes
         return Modo.CONCILIACION
 
-    async def tienda(self, tienda: Tienda, plan: Sequence[date], sesion: Sesion) -> None:
+    async def tienda(self, tienda: Tienda, sesion: Sesion[Sequence[date]]) -> None:
         """Two requests and two transactions a day.
 
         Raises:
             CorridaError: a day could not be read or written; those before it stay. A day that is refused does not
                 keep the others from their turn.
         """
+        plan = await sesion.plan()
         sesion.rango(Intervalo(dia(plan[0], self.zona).desde, dia(plan[-1], self.zona).hasta))
         rechazada: SnapshotSospechoso | None = None
         for fecha in plan:
@@ -74,12 +75,12 @@ class Conciliacion:
         if rechazada is not None:
             raise rechazada
 
-    async def _dia(self, tienda: Tienda, fecha: date, sesion: Sesion, *, ultima: bool) -> None:
+    async def _dia(self, tienda: Tienda, fecha: date, sesion: Sesion[Sequence[date]], *, ultima: bool) -> None:
         (ventana,) = ventanas(dia(fecha, self.zona), self.zona)
         await self._igualar(tienda, ventana, sesion)
         await self._certificar(tienda, ventana, sesion, ultima=ultima)
 
-    async def _igualar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion) -> None:
+    async def _igualar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion[Sequence[date]]) -> None:
         fecha = ventana.fecha
         pedida = sesion.reloj
         lineas, rechazos = await leer(tienda, ventana, sesion)
@@ -106,7 +107,9 @@ class Conciliacion:
         await sesion.cargar(load, None, apartadas=rechazos, leido=ventana.intervalo, ultima=False)
         self._informar(tardanza, fecha, conteo)
 
-    async def _certificar(self, tienda: Tienda, ventana: Ventana, sesion: Sesion, *, ultima: bool) -> None:
+    async def _certificar(
+        self, tienda: Tienda, ventana: Ventana, sesion: Sesion[Sequence[date]], *, ultima: bool
+    ) -> None:
         fecha = ventana.fecha
         lineas, rechazos = await leer(tienda, ventana, sesion)
 

@@ -14,11 +14,11 @@ from duckdb import DuckDBPyConnection
 from klk_daemon.domain import Conteo, Estado, Intervalo, Rechazo, ResultadoTienda
 from klk_daemon.jobs.apertura import repartir
 from klk_daemon.jobs.outcome import Libro
+from klk_daemon.jobs.reloj import Reloj
 from klk_daemon.warehouse import ejecuciones, rechazos, schema
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.recibo import Nota, Recibo
 from klk_daemon.warehouse.transaccion import Done, Kind
-from klk_daemon.windows import local
 
 C = TypeVar("C")
 
@@ -68,22 +68,15 @@ class Escritura:
         database: the writer.
         recibo: notes each commit.
         libro: what the ledger needs.
-        now: the run's instant, UTC.
-        elapsed: tells the instant now.
+        reloj: the run's time.
         dry_run: roll every transaction back.
     """
 
     database: Database
     recibo: Recibo
     libro: Libro
-    now: datetime
-    elapsed: Callable[[], datetime]
+    reloj: Reloj
     dry_run: bool
-
-    @property
-    def reloj(self) -> datetime:
-        """The stores' wall clock (naive) at this moment."""
-        return local(self.elapsed(), self.libro.zona)
 
     async def escribir(self, cargar: Cargar[C], paso: Paso[C], *, con: Hashable = None) -> Done[ResultadoTienda]:
         """Commits a step, together with others that wait and are `con` the same; alone where that is None.
@@ -102,19 +95,21 @@ class Escritura:
 
     def _escribir(self, cargar: Cargar[C], con: DuckDBPyConnection, pasos: Sequence[Paso[C]]) -> list[_Hecho[C]]:
         if self.dry_run:  # nothing that an earlier transaction made is there
-            schema.ensure(con, self.reloj, keep=False)
+            schema.ensure(con, self.reloj.local(), keep=False)
         elif ajenas := repartir(self.database.origen.reparto, [paso.parte.tienda for paso in pasos]):
             # PostgreSQL was restarted in the middle of the run, and another daemon has the store by now.
             raise next(iter(ajenas.values()))
-        reloj = self.reloj
-        conteos = cargar(con, [paso.carga for paso in pasos], Momento(self.now, reloj, self.libro.run_id))
+        momento = Momento(self.reloj.now, self.reloj.local(), self.libro.run_id)
+        conteos = cargar(con, [paso.carga for paso in pasos], momento)
         partes = []
         for paso, conteo in zip(pasos, conteos, strict=True):
-            rechazos.anotar(con, self.libro.job, paso.parte.tienda.id, paso.apartadas, reloj)
+            rechazos.anotar(con, self.libro.job, paso.parte.tienda.id, paso.apartadas, momento.reloj)
             apartadas = Conteo(rechazados=len(paso.apartadas))
             estado = Estado.EXITOSO if paso.ultima else paso.parte.estado
             partes.append(
-                replace(paso.parte, estado=estado, conteo=paso.parte.conteo + conteo + apartadas, fin=self.elapsed())
+                replace(
+                    paso.parte, estado=estado, conteo=paso.parte.conteo + conteo + apartadas, fin=self.reloj.instante()
+                )
             )
         ejecuciones.guardar(con, [self.libro.ejecucion(p) for p in partes if p.estado is Estado.EXITOSO])
         base_id, numero = self.recibo.sellar(con)

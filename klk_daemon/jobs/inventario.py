@@ -40,13 +40,12 @@ class Inventario:
         del planes
         return Modo.COMPLETO
 
-    async def tienda(self, tienda: Tienda, plan: None, sesion: Sesion) -> None:
-        """One call per warehouse, side by side, and one step for all of them.
+    async def tienda(self, tienda: Tienda, sesion: Sesion[None]) -> None:
+        """One call per warehouse, side by side, and one step for all of them; the calls wait for no plan.
 
         Raises:
             CorridaError: one warehouse failed, or its snapshot is suspicious: none is written.
         """
-        del plan
         snapshot, rechazos = await _leer(tienda, sesion)
         await sesion.cargar(
             self._cargar,
@@ -62,7 +61,7 @@ class Inventario:
         return stock.cargar(con, snapshots, self.catalogo, min_ratio=self.min_ratio, now=momento.reloj)
 
 
-async def _leer(tienda: Tienda, sesion: Sesion) -> tuple[Snapshot, Sequence[Rechazo]]:
+async def _leer(tienda: Tienda, sesion: Sesion[None]) -> tuple[Snapshot, Sequence[Rechazo]]:
     """What can be loaded, ready for the database, and what cannot; of the answers nothing else is left."""
     with sesion.extraccion():
         lotes = await _todos(tienda, sesion)
@@ -70,7 +69,7 @@ async def _leer(tienda: Tienda, sesion: Sesion) -> tuple[Snapshot, Sequence[Rech
     return snapshot, [rechazo for lote in lotes.values() for rechazo in lote.rechazos]
 
 
-async def _todos(tienda: Tienda, sesion: Sesion) -> dict[str, Lote]:
+async def _todos(tienda: Tienda, sesion: Sesion[None]) -> dict[str, Lote]:
     async def uno(almacen: str) -> Lote:
         return convert.articulos(almacen, await sesion.client.articulos(almacen))
 

@@ -5,11 +5,10 @@ exception: only a configuration that cannot work is raised.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -22,7 +21,8 @@ from klk_daemon.jobs.apertura import recuperar, repartir
 from klk_daemon.jobs.entorno import Entorno
 from klk_daemon.jobs.escritura import Escritura
 from klk_daemon.jobs.outcome import Libro, tell, tell_refused, tell_tienda
-from klk_daemon.jobs.sesion import Sesion
+from klk_daemon.jobs.reloj import Reloj
+from klk_daemon.jobs.sesion import Apertura, Sesion
 from klk_daemon.warehouse import ejecuciones, schema
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
@@ -53,8 +53,8 @@ class Trabajo(Protocol[P]):
     def modo(self, planes: Collection[P]) -> Modo:
         """What kind of run it is, once the stores are planned; for none, what it is meant to be."""
 
-    async def tienda(self, tienda: Tienda, plan: P, sesion: Sesion) -> None:
-        """Does a store's part.
+    async def tienda(self, tienda: Tienda, sesion: Sesion[P]) -> None:
+        """Does a store's part; its plan is the session's.
 
         Raises:
             CorridaError: it failed; what `sesion` has committed stays.
@@ -119,10 +119,11 @@ class _Corrida(Generic[P]):
         self._trabajo = trabajo
         self._tiendas = tiendas
         self._entorno = entorno
-        self._now = now.replace(microsecond=0)
-        self._began = time.monotonic()
+        self._reloj = Reloj(now.replace(microsecond=0), entorno.zona)
         self._dry_run = dry_run
         self._on_tienda = on_tienda
+        # Why the parts that have not ended are cut off; None while nobody else tells of it.
+        self._corte: CorridaError | None = None
         self.libro = Libro(
             run_id=uuid.uuid4().hex[:12],
             job=trabajo.job,
@@ -134,35 +135,38 @@ class _Corrida(Generic[P]):
 
     async def run(self) -> Resultado:
         log.info("etl_iniciado", modo=str(self.libro.modo), tiendas=[t.id for t in self._tiendas])
-        # Made while this waits for the database, which another thread opens.
-        client = asyncio.ensure_future(self._client())
+        apertura = asyncio.create_task(self._abrir())
+        await asyncio.sleep(0)  # now its thread opens the database, and the client is made meanwhile
         try:
-            done = await self._entorno.database.transaction(self._open, keep=not self._dry_run)
+            async with self._entorno.client() as client:
+                partes = await self._fan_out(client, apertura)
         except ConfigError as e:
             tell_refused(e)
             raise
-        except CorridaError as e:
-            partes = [self._failed(t, e) for t in self._tiendas]
-        except asyncio.CancelledError:
-            partes = [self._failed(t, Interrumpido("cut off: shutdown")) for t in self._tiendas]
-        else:
-            self.libro, planes, ajenas = done.value
-            if not self._dry_run:
-                self._entorno.pendientes.olvidar()
-                self._entorno.recibo.recortar()
-            partes = [self._failed(t, ajenas[t.id]) for t in self._tiendas if t.id in ajenas]
-            partes += await self._fan_out(planes, await client, done.espera_s)
         # A store of another daemon's has its ledger there.
         await self._book([p for p in partes if p.error is not None and not isinstance(p.error, TiendaAjena)])
+        fin = self._reloj.instante()
         resultado = Resultado(
-            self.libro.run_id, self._trabajo.job, self.libro.modo, self._now, self._elapsed(), tuple(partes)
+            self.libro.run_id, self._trabajo.job, self.libro.modo, self._reloj.now, fin, tuple(partes)
         )
         tell(resultado)
         return resultado
 
+    async def _abrir(self) -> Apertura[P]:
+        done = await self._entorno.database.transaction(self._open, keep=not self._dry_run)
+        self.libro, planes, ajenas = done.value
+        if not self._dry_run:
+            self._entorno.pendientes.olvidar()
+            self._entorno.recibo.recortar()
+        escritura = Escritura(
+            self._entorno.database, self._entorno.recibo, self.libro, self._reloj, dry_run=self._dry_run
+        )
+        return Apertura(escritura, planes, ajenas, done.espera_s)
+
     def _open(self, con: DuckDBPyConnection) -> tuple[Libro, dict[str, P], Mapping[str, TiendaAjena]]:
         """The run's first transaction: repairs what an earlier run left, plans this one, books its start."""
-        reloj = local(self._now, self._entorno.zona)
+        now = self._reloj.now
+        reloj = local(now, self._entorno.zona)
         schema.ensure(con, reloj, keep=not self._dry_run)
         ajenas = {} if self._dry_run else repartir(self._entorno.database.origen.reparto, self._tiendas)
         tiendas = [t for t in self._tiendas if t.id not in ajenas]
@@ -173,76 +177,78 @@ class _Corrida(Generic[P]):
         if pendientes or reparadas:
             log.warning("ejecuciones_reparadas", pendientes=pendientes, interrumpidas=reparadas)
         ejecuciones.anotar_tiendas(con, tiendas, reloj)
-        planes = self._trabajo.planificar(con, tiendas, self._now)
+        planes = self._trabajo.planificar(con, tiendas, now)
         libro = replace(self.libro, modo=self._trabajo.modo(planes.values()))
-        empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, self._now, self._now) for t in tiendas)
+        empezadas = (ResultadoTienda(t, Estado.EN_PROCESO, now, now) for t in tiendas)
         ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])
         return libro, planes, ajenas
 
-    async def _client(self) -> "KlkClient":
-        return self._entorno.client()
-
-    async def _fan_out(self, planes: Mapping[str, P], klk: "KlkClient", espera_s: float) -> list[ResultadoTienda]:
+    async def _fan_out(self, client: "KlkClient", apertura: asyncio.Task[Apertura[P]]) -> list[ResultadoTienda]:
         """All stores side by side, to their end; a deadline or a cancellation makes that `interrumpido`.
 
-        `espera_s`: how long all of them have waited for the database already.
+        They begin while the database is being opened: what needs no plan is asked of KLK meanwhile.
         """
-        reason = f"schedule.run_timeout_s ({self._entorno.run_timeout_s:g} s) is over"
-        tiendas = [t for t in self._tiendas if t.id in planes]
-        if not tiendas:
-            return []
-        escritura = Escritura(
-            self._entorno.database,
-            self._entorno.recibo,
-            self.libro,
-            self._now,
-            self._elapsed,
-            dry_run=self._dry_run,
-        )
-        async with klk as client:
-            lugares = asyncio.Semaphore(self._trabajo.a_la_vez)
-            sesiones = [Sesion(client=client, escritura=escritura, tienda=t, espera_s=espera_s) for t in tiendas]
-            tasks = [
-                asyncio.create_task(self._tienda(t, planes[t.id], sesion, lugares))
-                for t, sesion in zip(tiendas, sesiones, strict=True)
-            ]
-            try:
-                await asyncio.wait(tasks, timeout=self._entorno.run_timeout_s)
-            except asyncio.CancelledError:
-                reason = "shutdown"
-            for task in tasks:
-                task.cancel(reason)  # nothing happens to those that have ended
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        return [self._outcome(t, o, reason) for t, o in zip(tiendas, outcomes, strict=True)]
+        ajenas: Mapping[str, TiendaAjena] = {}
+        tasks: dict[str, asyncio.Task[ResultadoTienda]] = {}
+        try:
+            if self._entorno.database.origen.reparto.compartido:
+                # What another daemon loads is not asked for here.
+                ajenas = (await asyncio.shield(apertura)).ajenas
+            tasks = self._start(client, apertura, [t for t in self._tiendas if t.id not in ajenas])
+            await asyncio.shield(apertura)
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=self._entorno.run_timeout_s)
+            self._corte = Interrumpido(f"cut off: schedule.run_timeout_s ({self._entorno.run_timeout_s:g} s) is over")
+        except CorridaError as e:
+            self._corte = e
+        except asyncio.CancelledError:
+            self._corte = Interrumpido("cut off: shutdown")
+        finally:
+            for task in (apertura, *tasks.values()):
+                task.cancel()  # nothing happens to those that have ended
+            await asyncio.wait([apertura, *tasks.values()])
+        return [self._outcome(t, tasks.get(t.id), ajenas.get(t.id, self._corte)) for t in self._tiendas]
 
-    def _outcome(self, tienda: Tienda, outcome: ResultadoTienda | BaseException, reason: str) -> ResultadoTienda:
-        if isinstance(outcome, ResultadoTienda):
-            return outcome
-        if isinstance(outcome, asyncio.CancelledError):  # before it took its first step
-            return self._failed(tienda, Interrumpido(f"cut off: {reason}"))
-        # A bug must not take the other stores along.
-        log.error("error_interno", tienda=tienda.id, exc_info=outcome)
-        return self._failed(tienda, Interrumpido(f"internal error: {outcome!r}", hint="a bug: please report it"))
+    def _start(
+        self, client: "KlkClient", apertura: asyncio.Task[Apertura[P]], tiendas: Sequence[Tienda]
+    ) -> dict[str, asyncio.Task[ResultadoTienda]]:
+        lugares = asyncio.Semaphore(self._trabajo.a_la_vez)
+        sesiones = [Sesion(client=client, apertura=apertura, tienda=t, reloj=self._reloj) for t in tiendas]
+        return {
+            t.id: asyncio.create_task(self._tienda(t, sesion, lugares))
+            for t, sesion in zip(tiendas, sesiones, strict=True)
+        }
 
-    async def _tienda(self, tienda: Tienda, plan: P, sesion: Sesion, lugares: asyncio.Semaphore) -> ResultadoTienda:
+    def _outcome(
+        self, tienda: Tienda, task: asyncio.Task[ResultadoTienda] | None, corte: CorridaError
+    ) -> ResultadoTienda:
+        if task is None or task.cancelled():  # it has not taken its first step
+            return self._failed(tienda, corte)
+        if (error := task.exception()) is not None:
+            # A bug must not take the other stores along.
+            log.error("error_interno", tienda=tienda.id, exc_info=error)
+            return self._failed(tienda, Interrumpido(f"internal error: {error!r}", hint="a bug: please report it"))
+        return task.result()
+
+    async def _tienda(self, tienda: Tienda, sesion: Sesion[P], lugares: asyncio.Semaphore) -> ResultadoTienda:
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
             try:
                 async with lugares:
-                    await self._trabajo.tienda(tienda, plan, sesion)
+                    await self._trabajo.tienda(tienda, sesion)
             except CorridaError as e:
                 return self._told(sesion.fallido(e))
-            except asyncio.CancelledError as e:
-                return self._told(sesion.fallido(Interrumpido(f"cut off: {e.args[0] if e.args else 'shutdown'}")))
+            except asyncio.CancelledError:
+                if self._corte is None:
+                    raise
+                return self._told(sesion.fallido(self._corte))
             return self._told(sesion.resultado)
 
     def _failed(self, tienda: Tienda, error: CorridaError) -> ResultadoTienda:
         """The outcome of a store whose part never began; where the database was held, waiting was all it did."""
-        fin = self._elapsed()
-        espera_s = (fin - self._now).total_seconds() if isinstance(error, BaseOcupada) else 0.0
+        inicio, fin = self._reloj.now, self._reloj.instante()
+        espera_s = (fin - inicio).total_seconds() if isinstance(error, BaseOcupada) else 0.0
         with structlog.contextvars.bound_contextvars(tienda=tienda.id):
-            return self._told(
-                ResultadoTienda(tienda, Estado.FALLIDO, self._now, fin, espera_bd_s=espera_s, error=error)
-            )
+            return self._told(ResultadoTienda(tienda, Estado.FALLIDO, inicio, fin, espera_bd_s=espera_s, error=error))
 
     def _told(self, parte: ResultadoTienda) -> ResultadoTienda:
         tell_tienda(parte)
@@ -255,9 +261,9 @@ class _Corrida(Generic[P]):
             return
         rows = [self.libro.ejecucion(p) for p in fallidas]
         try:
-            for parte in fallidas:
-                if isinstance(parte.error, BaseOcupada):
-                    raise parte.error  # it is not waited for twice
+            for error in (self._corte, *(parte.error for parte in fallidas)):
+                if isinstance(error, BaseOcupada):
+                    raise error  # it is not waited for twice
             await self._entorno.database.transaction(lambda con: ejecuciones.guardar(con, rows))
         except (CorridaError, asyncio.CancelledError) as e:
             self._set_aside(rows, e)
@@ -269,7 +275,3 @@ class _Corrida(Generic[P]):
             log.critical("ejecuciones_sin_anotar", filas=len(rows), motivo=str(why), error=str(e))
         else:
             log.warning("ejecuciones_apartadas", filas=len(rows), motivo=str(why))
-
-    def _elapsed(self) -> datetime:
-        """The instant now: the run's own, and what has passed since."""
-        return self._now + timedelta(seconds=time.monotonic() - self._began)

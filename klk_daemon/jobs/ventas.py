@@ -68,12 +68,13 @@ class Ventas:
         largo = any(i.hasta - i.desde > UN_DIA + self.overlap for plan in planes for i in plan.intervalos)
         return Modo.RECUPERACION if largo else Modo.INCREMENTAL
 
-    async def tienda(self, tienda: Tienda, plan: Plan, sesion: Sesion) -> None:
+    async def tienda(self, tienda: Tienda, sesion: Sesion[Plan]) -> None:
         """One request and one step a store-local day, in order, so that an outage is caught up piece by piece.
 
         Raises:
             CorridaError: a request or a commit failed; the days before it stay.
         """
+        plan = await sesion.plan()
         if plan.omitido is not None:
             _avisar(tienda, plan.omitido, self.zona, self.max_catchup_days)
         pasos = [v for intervalo in plan.intervalos for v in ventanas(intervalo, self.zona)]
@@ -85,7 +86,7 @@ class Ventas:
         for n, ventana in enumerate(pasos, start=1):
             await self._leer(tienda, ventana, plan, sesion, ultima=n == len(pasos))
 
-    async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion, *, ultima: bool) -> None:
+    async def _leer(self, tienda: Tienda, ventana: Ventana, plan: Plan, sesion: Sesion[Plan], *, ultima: bool) -> None:
         lineas, rechazos = await leer(tienda, ventana, sesion)
         await sesion.cargar(
             cargar,

@@ -158,11 +158,11 @@ async def test_so_many_stores_at_once_hold_their_answers(tmp_path: Path, monkeyp
     most = [0]
     original = Inventario.tienda
 
-    async def counted(self: Inventario, tienda: Tienda, plan: None, sesion: Sesion) -> None:
+    async def counted(self: Inventario, tienda: Tienda, sesion: Sesion[None]) -> None:
         held[0] += 1
         most[0] = max(most[0], held[0])
         try:
-            await original(self, tienda, plan, sesion)
+            await original(self, tienda, sesion)
         finally:
             held[0] -= 1
 
