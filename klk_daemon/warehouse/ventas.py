@@ -90,7 +90,7 @@ class Comparacion:
     Temporary tables while it lasts: `lote` (the lines), `cambios` (which of them are not held, or not so: `lugar` is
     the place in `lote`, `fila` that of the version in the table, NULL where none is held, `dia` and `antes` are their
     days); where there are such also `sobrantes` (a line's other copies, so described; `queda` is the one that stays).
-    They hold places and no lines: a table of 69 columns takes 14 ms and 18 MB.
+    Places, and no lines: a table of 69 columns takes 18 MB.
 
     Attributes:
         lotes: the lines, by store.
