@@ -72,23 +72,26 @@ def _anotar_cambios(
     con: DuckDBPyConnection, tienda: Tienda, comparacion: ventas.Comparacion, run_id: str, now: datetime
 ) -> None:
     columnas = comparacion.columnas
-    con.execute(
-        "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
-        " despues, run_id) SELECT $now, $ubicacion, n.fecha, n.numero_factura, n.linea,"
-        " CASE WHEN p.numero_factura IS NULL THEN 'agregada' ELSE 'actualizada' END,"
-        f" CASE WHEN p.numero_factura IS NULL THEN NULL ELSE {_como_json('p', columnas)} END,"
-        f" {_como_json('n', columnas)}, $run_id"
-        f" FROM lote AS n SEMI JOIN cambios AS c ON c.lugar = n.rowid LEFT JOIN previas AS p ON {ventas.ITSELF}"
-        " ORDER BY n.numero_factura, n.linea",
-        {"now": now, "ubicacion": tienda.id, "run_id": run_id},
-    )
+    valores = {"now": now, "ubicacion": tienda.id, "run_id": run_id, **comparacion.rango}
+    tenidas = f"(SELECT v.rowid AS fila, v.* FROM ventas_raw AS v WHERE {ventas.THERE})"
+    if any(c.lineas for c in comparacion.cambios.values()):
+        con.execute(
+            "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
+            " despues, run_id) SELECT $now, $ubicacion, n.fecha, n.numero_factura, n.linea,"
+            " CASE WHEN c.fila IS NULL THEN 'agregada' ELSE 'actualizada' END,"
+            f" CASE WHEN c.fila IS NULL THEN NULL ELSE {_como_json('p', columnas)} END,"
+            f" {_como_json('n', columnas)}, $run_id FROM lote AS n JOIN cambios AS c ON c.lugar = n.rowid"
+            f" LEFT JOIN {tenidas} AS p ON p.fila = c.fila ORDER BY n.numero_factura, n.linea",
+            valores,
+        )
     if any(c.sobrantes for c in comparacion.cambios.values()):
         con.execute(  # of a line's copies: the one that goes, and the one that stays
             "INSERT INTO ventas_correcciones (registrada, ubicacion_id, fecha, numero_factura, linea, tipo, antes,"
-            f" despues, run_id) SELECT $now, $ubicacion, {_como_fecha('s')}, s.numero_factura, s.clave, 'eliminada',"
-            f" {_como_json('s', columnas)}, {_como_json('p', columnas)}, $run_id FROM sobrantes AS s"
-            " JOIN previas AS p ON p.numero_factura = s.numero_factura AND p.clave = s.clave ORDER BY s.fila",
-            {"now": now, "ubicacion": tienda.id, "run_id": run_id},
+            " despues, run_id) SELECT $now, $ubicacion, s.antes, n.numero_factura, n.linea, 'eliminada',"
+            f" {_como_json('v', columnas)}, {_como_json('p', columnas)}, $run_id FROM sobrantes AS s JOIN lote AS n"
+            f" ON n.rowid = s.lugar JOIN {tenidas} AS v ON v.fila = s.fila JOIN {tenidas} AS p ON p.fila = s.queda"
+            " ORDER BY s.fila",
+            valores,
         )
 
 

@@ -17,11 +17,6 @@ from klk_daemon.warehouse.recibo import Recibo
 from .planting import Parche, mutante
 
 
-def _todo(tipos: Any, real: Any = ventas._cambios) -> str:
-    """Every line that was read counts as changed."""
-    return str(real(tipos)).split(" WHERE ")[0]
-
-
 class _Torcida:
     def __init__(self, con: Any, torcer: Callable[[str], str]) -> None:
         self._con = con
@@ -95,9 +90,9 @@ def inserta_siempre() -> Sequence[Parche]:
     """Lines are appended, whether held or not."""
 
     def todas(sql: str) -> str:
-        return sql.replace("WHERE NOT tenida", "")
+        return sql.replace("WHERE fila IS NULL", "")
 
-    return [_torcida(ventas, "_escribir", todas), (ventas, "_cambios", _todo)]
+    return [_torcida(ventas, "_escribir", todas), *reescribe_todo()]
 
 
 @mutante
@@ -115,20 +110,19 @@ def factura_es_la_clave() -> Sequence[Parche]:
 def clave_sin_tienda() -> Sequence[Parche]:
     """Invoice numbers are taken for unique across stores."""
 
-    def previas(sql: str) -> str:
-        return re.sub(r"v\.ubicacion_id IN \(.*?\)", "$t0 IS NOT NULL", sql) if "TEMP TABLE previas" in sql else sql
+    def cambios(sql: str) -> str:
+        return re.sub(r"v\.ubicacion_id IN \(.*?\)", "$t0 IS NOT NULL", sql) if "TEMP TABLE cambios" in sql else sql
 
     return [
         (ventas, "INVOICE", ventas.INVOICE.replace("v.ubicacion_id = n.ubicacion_id AND ", "")),
-        (ventas, "ITSELF", ventas.ITSELF.replace("p.ubicacion_id = n.ubicacion_id AND ", "")),
-        _torcida(ventas, "comparar", previas),
+        _torcida(ventas, "comparar", cambios),
     ]
 
 
 @mutante
 def reescribe_todo() -> Sequence[Parche]:
     """Identical lines are rewritten."""
-    return [(ventas, "_cambios", _todo)]
+    return [(ventas, "_quitar_iguales", lambda *_: None)]
 
 
 def _filtro(dentro: Callable[[datetime, Ventana], bool]) -> Sequence[Parche]:

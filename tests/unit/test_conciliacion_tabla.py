@@ -91,3 +91,10 @@ def test_a_line_that_came_after_the_answer_is_not_deleted(con: DuckDBPyConnectio
     cargar(con, periferico, linea())
     cargar(con, periferico, linea(linea=2), now=T1)
     assert igualar(con, periferico, linea(), pedida=T1 - timedelta(seconds=30)).eliminados == 0
+
+
+def test_a_day_of_which_nothing_is_held(con: DuckDBPyConnection, periferico: Tienda) -> None:
+    """All of it is added, and recorded; a day without lines on either side is nothing."""
+    assert igualar(con, periferico) == Conteo()
+    assert igualar(con, periferico, linea(), linea(linea=2)) == Conteo(extraidos=2, insertados=2)
+    assert correcciones(con) == [(1, "agregada", None, 236.46), (2, "agregada", None, 236.46)]

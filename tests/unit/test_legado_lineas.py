@@ -178,3 +178,26 @@ def test_lines_whose_number_is_no_number(con: DuckDBPyConnection, periferico: Ti
     rows = con.execute("SELECT linea, numero_factura, tipo FROM ventas_correcciones").fetchall()
     assert rows == [(None, "C10-01-00008064", "eliminada")] * 2
     assert conciliacion.tardanza(con, periferico, DIA, "r1").lineas == 2
+
+
+@pytest.mark.parametrize("ultima", ["'9'", "'0.97413800000001'"], ids=["another value", "another text"])
+def test_the_last_copy_is_what_is_compared(con: DuckDBPyConnection, periferico: Tienda, ultima: str) -> None:
+    """Whatever the ones before it say: recorded as they were, each with the one that stays."""
+    cargar(con, periferico, linea(), linea(linea=2))
+    con.execute("UPDATE ventas_raw SET venta_total = '7' WHERE linea = '1'")
+    otra_vez(con, 1, venta_total=f"CASE linea WHEN '1' THEN {ultima} ELSE venta_total END")
+    cambiada = int(ultima == "'9'")
+    conteo = igualar(con, periferico, linea(), linea(linea=2))
+    assert conteo == Conteo(extraidos=2, actualizados=cambiada, sin_cambio=2 - cambiada, eliminados=2)
+    recorded = con.execute(
+        "SELECT linea, tipo, fecha, antes ->> 'venta_total', despues ->> 'venta_total' FROM ventas_correcciones"
+        " ORDER BY 1, 2"
+    ).fetchall()
+    texto, bien = ultima.strip("'"), "0.974138"
+    assert recorded == [
+        *[(1, "actualizada", DIA, texto, bien)] * cambiada,
+        (1, "eliminada", DIA, "7", texto),
+        (2, "eliminada", DIA, bien, bien),
+    ]
+    rows = con.execute("SELECT linea, venta_total FROM ventas_raw ORDER BY 1").fetchall()
+    assert rows == [("1", bien if cambiada else texto), ("2", bien)]

@@ -136,6 +136,31 @@ def test_lines_that_another_writer_doubled_are_healed(con: DuckDBPyConnection, p
     assert con.execute("SELECT count(*) FROM ventas_raw").fetchone() == (2,)
 
 
+def test_of_copies_that_differ_the_last_is_compared(con: DuckDBPyConnection, periferico: Tienda) -> None:
+    """It is updated where it is not what was read, and left alone where it is, whatever the ones before it say."""
+    cargar(con, periferico, linea(), linea(linea=2))
+    otra = "INSERT INTO ventas_raw SELECT * REPLACE ('otra' AS marca_producto) FROM ventas_raw"
+    con.execute(f"{otra} WHERE CAST(linea AS VARCHAR) = '1'")
+    con.execute("INSERT INTO ventas_raw SELECT * FROM ventas_raw WHERE CAST(linea AS VARCHAR) = '2'")
+    con.execute("UPDATE ventas_raw SET marca_producto = 'otra' WHERE rowid = 1")
+    conteo = cargar(con, periferico, linea(), linea(linea=2), now=T1)
+    assert conteo == Conteo(extraidos=2, actualizados=1, sin_cambio=1, eliminados=2)
+    assert con.execute("SELECT linea FROM lineas WHERE marca_producto <> 'otra' ORDER BY 1").fetchall() == [(1,), (2,)]
+    assert cargar(con, periferico, linea(), linea(linea=2)).sin_cambio == 2
+
+
+def test_lines_of_the_same_transaction_are_found(con: DuckDBPyConnection, periferico: Tienda) -> None:
+    """Those that were written in it have places of their own, until it is committed."""
+    cargar(con, periferico, linea())
+    con.execute("BEGIN")
+    cargar(con, periferico, linea(), linea(linea=2), linea(linea=3))
+    conteo = cargar(con, periferico, linea(tasa_usd=1), linea(linea=2, tasa_usd=1), linea(linea=3), now=T1)
+    con.execute("COMMIT")
+    assert conteo == Conteo(extraidos=3, actualizados=2, sin_cambio=1)
+    rows = con.execute("SELECT linea, tasa_usd = 1 FROM lineas ORDER BY 1").fetchall()
+    assert rows == [(1, True), (2, True), (3, False)]
+
+
 @pytest.mark.parametrize("fecha", ["2025-11-14", "2025-11-16", "2025-11-18", "2025-11-20"])
 def test_a_line_that_moved_to_another_day_is_updated(con: DuckDBPyConnection, periferico: Tienda, fecha: str) -> None:
     """Within three days its older version is found: it moves, and is not doubled."""
