@@ -122,7 +122,7 @@ class _Corrida(Generic[P]):
         self._reloj = Reloj(now.replace(microsecond=0), entorno.zona)
         self._dry_run = dry_run
         self._on_tienda = on_tienda
-        # Why the parts that have not ended are cut off; None while nobody else tells of it.
+        # Why the parts that have not ended are cut off; those of a run that is refused end without a word.
         self._corte: CorridaError | None = None
         self.libro = Libro(
             run_id=uuid.uuid4().hex[:12],
@@ -206,7 +206,7 @@ class _Corrida(Generic[P]):
         finally:
             for task in (apertura, *tasks.values()):
                 task.cancel()  # nothing happens to those that have ended
-            await asyncio.wait([apertura, *tasks.values()])
+            await asyncio.gather(apertura, *tasks.values(), return_exceptions=True)
         return [self._outcome(t, tasks.get(t.id), ajenas.get(t.id, self._corte)) for t in self._tiendas]
 
     def _start(
