@@ -7,6 +7,7 @@ exception: only a configuration that cannot work is raised.
 import asyncio
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -136,10 +137,9 @@ class _Corrida(Generic[P]):
     async def run(self) -> Resultado:
         log.info("etl_iniciado", modo=str(self.libro.modo), tiendas=[t.id for t in self._tiendas])
         apertura = asyncio.create_task(self._abrir())
-        await asyncio.sleep(0)  # now its thread opens the database, and the client is made meanwhile
         try:
-            async with self._entorno.client() as client:
-                partes = await self._fan_out(client, apertura)
+            async with AsyncExitStack() as cierre:  # of the client, after the last store's end
+                partes = await self._fan_out(apertura, cierre)
         except ConfigError as e:
             tell_refused(e)
             raise
@@ -183,7 +183,7 @@ class _Corrida(Generic[P]):
         ejecuciones.empezar(con, [libro.ejecucion(p) for p in empezadas])
         return libro, planes, ajenas
 
-    async def _fan_out(self, client: "KlkClient", apertura: asyncio.Task[Apertura[P]]) -> list[ResultadoTienda]:
+    async def _fan_out(self, apertura: asyncio.Task[Apertura[P]], cierre: AsyncExitStack) -> list[ResultadoTienda]:
         """All stores side by side, to their end; a deadline or a cancellation makes that `interrumpido`.
 
         They begin while the database is being opened: what needs no plan is asked of KLK meanwhile.
@@ -191,6 +191,8 @@ class _Corrida(Generic[P]):
         ajenas: Mapping[str, TiendaAjena] = {}
         tasks: dict[str, asyncio.Task[ResultadoTienda]] = {}
         try:
+            await asyncio.sleep(0)  # now its thread opens the database, and the client is made meanwhile
+            client = await cierre.enter_async_context(self._entorno.client())
             if self._entorno.database.origen.reparto.compartido:
                 # What another daemon loads is not asked for here.
                 ajenas = (await asyncio.shield(apertura)).ajenas

@@ -1,5 +1,6 @@
 """Single stories, told to their end: outages, late and annulled invoices, suspicious stock, changing clocks."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from duckdb import DuckDBPyConnection
 from structlog.testing import capture_logs
 
-from klk_daemon.domain import Intervalo, Job, Tienda
+from klk_daemon.domain import Intervalo, Job, ResultadoTienda, Tienda
 from klk_daemon.jobs.inventario import Inventario
 from klk_daemon.jobs.run import Trabajo
+from klk_daemon.jobs.run import correr as run_job
 from klk_daemon.jobs.sesion import Sesion
 from klk_daemon.simulator import Falla, TipoFalla
 from klk_daemon.warehouse import rechazos
@@ -198,3 +200,21 @@ def test_a_seed_is_the_same_life_again() -> None:
     escala = Escala(dias=2, corridas=5, caidas=0.5, lineas=30)
     una, otra = simular(2, escala), simular(2, escala)
     assert [p.split("->")[0] for p in una.pasos] == [p.split("->")[0] for p in otra.pasos]
+
+
+@pytest.mark.parametrize("vueltas", range(4))
+async def test_cut_off_as_it_begins(tmp_path: Path, vueltas: int) -> None:
+    """However early a run is cancelled once it has begun, each store is told of, and no row is left under way."""
+    async with escena(tmp_path, tiendas=2) as (b, m):
+        await correr(b, m, b.inventario(), MEDIODIA)
+        partes: list[ResultadoTienda] = []
+        run = run_job(b.inventario(), DOS, b.entorno, now=MEDIODIA + MEDIA_HORA, on_tienda=partes.append)
+        task = asyncio.create_task(run)
+        for _ in range(vueltas + 1):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [str(p.error) for p in partes] == ["cut off: shutdown"] * 2
+        abiertas = "SELECT count(*) FROM etl_ejecuciones WHERE estado = 'en_proceso'"
+        assert (await b.base.transaction(lambda con: con.execute(abiertas).fetchall())).value == [(0,)]
