@@ -18,6 +18,7 @@ from .daemon import Daemon, running, wait_for
 from .installation import BOSQUE, Instalacion
 
 pytestmark = pytest.mark.extras
+NEVER = "0 0 1 1 *"
 RUNS = 100
 LEDGER = "SELECT run_id, estado FROM etl_ejecuciones WHERE etl_tipo = 'ventas' AND modo = 'incremental'"
 NEVER_DONE = "SELECT count(*) FROM range(1000000) AS a(i), range(1000000) AS b(j) WHERE i + j = -1"
@@ -25,17 +26,16 @@ NEVER_DONE = "SELECT count(*) FROM range(1000000) AS a(i), range(1000000) AS b(j
 
 @pytest.fixture
 def uri(usada: Instalacion) -> str:
-    """Where the daemon of `usada` will serve."""
+    """Where the daemon of `usada` will serve; it has nothing to do, and no half hour that passes leaves a gap."""
     require_extra()
     uri = free_uri()
-    usada.ajustes["database.serve"] = uri
+    usada.ajustes |= {"database.serve": uri, "schedule.inventario": NEVER, "schedule.ventas": NEVER}
     return uri
 
 
 @contextmanager
 def serving(instalacion: Instalacion) -> Iterator[Daemon]:
-    """A daemon that has nothing to do, and serves."""
-    instalacion.ajustes |= dict.fromkeys(("schedule.inventario", "schedule.ventas"), "0 0 1 1 *")
+    """A daemon that serves."""
     before = len(instalacion.of("base_servida"))
     with running(instalacion, runs=0) as daemon:
         wait_for(lambda: len(instalacion.of("base_servida")) > before, "it serves")
