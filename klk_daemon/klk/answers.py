@@ -5,12 +5,12 @@ one row (contract, "What a run guarantees", 6).
 """
 
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+import msgspec
 
 from klk_daemon.domain import Rechazo
 from klk_daemon.errors import RespuestaDeError, RespuestaInvalida
@@ -18,9 +18,10 @@ from klk_daemon.klk.wire import Tipo
 
 T = TypeVar("T")
 
-# Any of them may be missing, as long as the others tell a line's date and time.
-MOMENTO = frozenset({"fecha", "hora", "fecha_hora_completa"})
 EXCERPT = 120
+# Fields and places in lists, from a row to a value in it.
+Lugar = tuple[str | int, ...]
+PART = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,11 @@ def parse(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
         RespuestaDeError: `{"error": ...}`.
     """
     try:
-        answer = tipo.answer.validate_json(body)
-    except ValidationError:
+        answer = tipo.decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_slowly(body, tipo, what)
-    rows = answer[tipo.rows_key]
-    _check(answer, len(rows), tipo, what)
-    return Respuesta(rows, generada=_generated(answer))
+    _check(answer.error, answer.meta, len(answer.filas), tipo, what)
+    return Respuesta(answer.filas, generada=_generated(answer.meta))
 
 
 def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
@@ -69,8 +69,8 @@ def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
         answer = {tipo.rows_key: answer}
     if not isinstance(answer, dict):
         raise RespuestaInvalida(f"{what}: the answer is a JSON {type(answer).__name__}, not an object")
-    rows = answer.get(tipo.rows_key)
-    _check(answer, len(rows) if isinstance(rows, list) else None, tipo, what)
+    rows, meta = answer.get(tipo.rows_key), answer.get("meta")
+    _check(answer.get("error"), meta, len(rows) if isinstance(rows, list) else None, tipo, what)
     filas: list[T] = []
     rechazos: list[Rechazo] = []
     for row in rows or ():
@@ -79,16 +79,15 @@ def _parse_slowly(body: bytes, tipo: Tipo[T], what: str) -> Respuesta[T]:
             rechazos.append(checked)
         else:
             filas.append(checked)
-    return Respuesta(filas, rechazos, _generated(answer))
+    return Respuesta(filas, rechazos, _generated(meta))
 
 
-def _generated(answer: Mapping[str, Any]) -> Any:
-    meta = answer.get("meta")
+def _generated(meta: Any) -> Any:
     return meta.get("fecha_generacion") if isinstance(meta, dict) else None
 
 
-def _check(answer: Mapping[str, Any], rows: int | None, tipo: Tipo[T], what: str) -> None:
-    if error := answer.get("error"):
+def _check(error: Any, meta: Any, rows: int | None, tipo: Tipo[T], what: str) -> None:
+    if error:
         raise RespuestaDeError(
             f"{what}: KLK answers with an error: {_mend_text(str(error))[:EXCERPT]}",
             status=200,
@@ -96,7 +95,6 @@ def _check(answer: Mapping[str, Any], rows: int | None, tipo: Tipo[T], what: str
         )
     if rows is None:
         raise RespuestaInvalida(f"{what}: the answer has no list {tipo.rows_key!r}")
-    meta = answer.get("meta")
     total = meta.get(tipo.total_key) if isinstance(meta, dict) else None
     if isinstance(total, str) and total.strip().isdecimal():
         total = int(total)
@@ -109,41 +107,41 @@ def _check_row(row: Any, tipo: Tipo[T]) -> T | Rechazo:
     try:
         row = _mend_text(row)
         readable = _readable(row)
-        return tipo.row.validate_json(json.dumps(readable))
-    except ValidationError as e:
-        first = e.errors(include_url=False, include_context=False)
     except RecursionError:
         return Rechazo("nested too deeply", None)
-    mended = _without(readable, [error["loc"] for error in first])
-    try:
-        return tipo.row.validate_json(json.dumps(mended))
-    except ValidationError as e:
-        error = e.errors(include_url=False, include_context=False)[0]
-        # Why the field had to be dropped says more than that it is missing now.
-        error = next((cause for cause in first if _caused(cause["loc"], error["loc"])), error)
-        where = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
-        return Rechazo(f"{where}: {error['msg']}" if where else error["msg"], row)
+    dropped: dict[Lugar, str] = {}
+    while True:
+        try:
+            return msgspec.convert(readable, tipo.fila, strict=False)
+        except msgspec.ValidationError as e:
+            lugar, motivo = _told(e)
+        if not lugar or isinstance(lugar[-1], int):
+            return Rechazo(_reason(lugar, motivo, dropped), row)
+        dropped[lugar] = motivo
+        _drop(readable, lugar)
 
 
-def _caused(dropped: tuple[int | str, ...], missing: tuple[int | str, ...]) -> bool:
-    """Whether what was dropped at one place is what is missing at the other; the row as a whole lacks its time."""
-    return dropped == missing or (not missing and dropped[:1] != () and dropped[0] in MOMENTO)
+def _told(error: msgspec.ValidationError) -> tuple[Lugar, str]:
+    """Where in the row, and what: msgspec writes ``Expected `int`, got `str` - at `$.cantidad[0].peso` ``."""
+    motivo, _, path = str(error).partition(" - at `$")
+    return tuple(int(part) if part.isdecimal() else part for part in PART.findall(path)), motivo
 
 
-def _without(row: Any, locations: Sequence[tuple[int | str, ...]]) -> Any:
-    """A copy of the row without the fields at those places; a required one is then missing, and says so."""
-    if not isinstance(row, dict):
-        return row
-    top = {loc[0] for loc in locations if loc}
-    copy: dict[str, Any] = {}
-    for key, value in row.items():
-        if key not in top:
-            copy[key] = value
-            continue
-        inner = [loc[1:] for loc in locations if loc and loc[0] == key and len(loc) > 2]  # noqa: PLR2004 - key, index, field
-        if inner and isinstance(value, list):
-            copy[key] = [_without(item, [i[1:] for i in inner if i[0] == n]) for n, item in enumerate(value)]
-    return copy
+def _drop(row: Any, lugar: Lugar) -> None:
+    *way, campo = lugar
+    for step in way:
+        row = row[step]
+    del row[campo]
+
+
+def _reason(lugar: Lugar, motivo: str, dropped: Mapping[Lugar, str]) -> str:
+    """Why a row cannot be read: where a field of it is missing that had to be dropped, that is what was wrong."""
+    for campo, why in dropped.items():
+        if campo[:-1] == lugar and f"`{campo[-1]}`" in motivo:
+            lugar, motivo = campo, why
+            break
+    where = ".".join(step for step in lugar if isinstance(step, str))
+    return f"{where}: {motivo}" if where else motivo
 
 
 def _integer(digits: str) -> int | float:
@@ -155,19 +153,15 @@ def _integer(digits: str) -> int | float:
 
 
 def _readable(value: Any) -> Any:
-    """What a server that is careless with types may have meant: a code sent as a whole number is its digits.
-
-    NaN and infinities are no value of anything.
-    """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    """What a server that is careless with types may have meant: a code sent as a whole number is its digits."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list):
         return [_readable(item) for item in value]
     if isinstance(value, dict):
-        # A number for a date is a count of seconds at best: it stays what it is, and is refused.
-        return {key: item if key in MOMENTO else _readable(item) for key, item in value.items()}
+        return {key: _readable(item) for key, item in value.items()}
     return value
 
 

@@ -25,15 +25,15 @@ def catalogo(reposicion: Sequence[Almacen], pisoventa: Sequence[Almacen]) -> dic
     pisos: dict[str, str] = {}
     almacenes: dict[str, dict[str, str]] = {}
     for fila in [*pisoventa, *reposicion]:
-        sucursal, almacen = fila["CodigoSucursal"], fila["CodigoAlmacen"]
+        sucursal, almacen = fila.CodigoSucursal, fila.CodigoAlmacen
         if sucursal == CONSOLIDADO:
             continue
-        nombres[sucursal] = nombres.get(sucursal) or fila.get("NombreSucursal") or ""
+        nombres[sucursal] = nombres.get(sucursal) or (fila.NombreSucursal or "").strip()
         listados = almacenes.setdefault(sucursal, {})
-        listados[almacen] = listados.get(almacen) or fila.get("NombreAlmacen") or ""
+        listados[almacen] = listados.get(almacen) or (fila.NombreAlmacen or "").strip()
     for fila in pisoventa:
-        if fila["CodigoSucursal"] != CONSOLIDADO:
-            pisos.setdefault(fila["CodigoSucursal"], fila["CodigoAlmacen"])
+        if fila.CodigoSucursal != CONSOLIDADO:
+            pisos.setdefault(fila.CodigoSucursal, fila.CodigoAlmacen)
     return {
         codigo: Sucursal(codigo, nombres[codigo] or codigo, listados, pisos.get(codigo))
         for codigo, listados in almacenes.items()

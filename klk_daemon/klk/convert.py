@@ -10,7 +10,7 @@ from typing import Any
 
 from klk_daemon.domain import Lote, Ventana
 from klk_daemon.klk.answers import Respuesta
-from klk_daemon.klk.wire import Articulo, LineaVenta
+from klk_daemon.klk.wire import Articulo, Financiero, LineaVenta
 from klk_daemon.mapped import Mapped
 
 SIN_CATEGORIA = "SIN CATEGORIA"
@@ -33,23 +33,23 @@ def texto(value: str | None) -> str | None:
 
 def articulos(almacen: str, respuesta: Respuesta[Articulo]) -> Lote:
     """The stock of one warehouse, each `Codigo` once; of doubles the last wins (klk-api.md, trap 5)."""
-    por_codigo = {fila["Codigo"]: fila for fila in respuesta.filas}
+    por_codigo = {fila.Codigo: fila for fila in respuesta.filas}
     return Lote([_articulo(almacen, fila) for fila in por_codigo.values()], respuesta.rechazos)
 
 
 def _articulo(almacen: str, fila: Articulo) -> dict[str, Any]:
-    codigo = fila["Codigo"]
+    codigo = fila.Codigo
     return {
         "almacen_codigo": almacen,
         "codigo_producto": codigo,
-        "codigo_barras": texto(fila.get("Barra")),
-        "descripcion": (texto(fila.get("NombreProducto")) or codigo)[:DESCRIPCION_MAX],
-        "categoria": texto(fila.get("Descripcion")) or SIN_CATEGORIA,
-        "grupo": texto(fila.get("Descripcion_categoria")),
-        "subgrupo": texto(fila.get("Subcategoria")),
-        "marca": texto(fila.get("Marca")),
-        "precio": fila.get("Precio"),
-        "cantidad": fila["stock"],
+        "codigo_barras": texto(fila.Barra),
+        "descripcion": (texto(fila.NombreProducto) or codigo)[:DESCRIPCION_MAX],
+        "categoria": texto(fila.Descripcion) or SIN_CATEGORIA,
+        "grupo": texto(fila.Descripcion_categoria),
+        "subgrupo": texto(fila.Subcategoria),
+        "marca": texto(fila.Marca),
+        "precio": fila.Precio,
+        "cantidad": fila.stock,
     }
 
 
@@ -68,30 +68,31 @@ def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
 
 
 def _linea(fila: LineaVenta) -> dict[str, Any]:
-    total = fila.venta_total_usd
-    unidad = texto(fila.unidad_medida_venta) or "UNIDAD"
+    producto, cantidad, financiero = fila.producto[0], fila.cantidad[0], fila.financiero[0]
+    total = financiero.venta_total_usd
+    unidad = texto(cantidad.unidad_medida_venta) or "UNIDAD"
     return {
         "numero_factura": fila.numero_factura,
         "linea": fila.linea,
         **_calendario(fila.vendida),
         "codigo_transaccion": fila.numero_factura,
-        "codigo_producto": fila.codigo_producto,
-        "descripcion_producto": texto(fila.descripcion_producto) or "",
-        "marca_producto": texto(fila.marca_producto) or "",
-        "modelo_producto": texto(fila.modelo_producto) or "",
-        "categoria_producto": texto(fila.categoria_producto) or "",
-        "grupo_producto": texto(fila.grupo_articulo) or "",
-        "subgrupo_producto": texto(fila.subgrupo_producto) or "",
-        "codigo_barras": texto(fila.codigo_barras) or "",
-        "codigo_almacen": texto(fila.codigo_almacen) or "",
-        "nombre_almacen": texto(fila.nombre_almacen) or "",
-        "cantidad_vendida": fila.cantidad_vendida,
-        "peso_unitario": fila.peso_unitario or 0.0,
-        "volumen_unitario": fila.volumen_unitario or 0.0,
-        "peso_calculado": fila.peso_calculado or 0.0,
+        "codigo_producto": producto.codigo_producto,
+        "descripcion_producto": texto(producto.descripcion_producto) or "",
+        "marca_producto": texto(producto.marca_producto) or "",
+        "modelo_producto": texto(producto.modelo_producto) or "",
+        "categoria_producto": texto(producto.categoria_producto) or "",
+        "grupo_producto": texto(producto.grupo_articulo) or "",
+        "subgrupo_producto": texto(producto.subgrupo_producto) or "",
+        "codigo_barras": texto(producto.codigo_barras) or "",
+        "codigo_almacen": texto(cantidad.codigo_almacen) or "",
+        "nombre_almacen": texto(cantidad.nombre_almacen) or "",
+        "cantidad_vendida": cantidad.cantidad_vendida,
+        "peso_unitario": cantidad.peso_unitario or 0.0,
+        "volumen_unitario": cantidad.volumen_unitario or 0.0,
+        "peso_calculado": cantidad.peso_calculado or 0.0,
         "tipo_peso": unidad,
         "es_peso_variable": unidad.upper() == "KG",
-        **_dinero(fila),
+        **_dinero(financiero, fila.tasa_usd or 0.0),
         "venta_alto_valor": total > 50,
         "tamano_transaccion": tamano(total),
         "tasa_usd": fila.tasa_usd,
@@ -118,33 +119,33 @@ NO_EN_KLK: dict[str, Any] = {
 }
 
 
-def _dinero(fila: LineaVenta) -> dict[str, Any]:
+def _dinero(financiero: Financiero, tasa: float) -> dict[str, Any]:
     """Unsuffixed columns are USD. Totals exclude IVA, so the tax is never subtracted from them again."""
-    total = fila.venta_total_usd
-    utilidad = fila.utilidad_bruta_usd or 0.0
-    impuesto_bs = fila.impuesto_monto or 0.0
+    total = financiero.venta_total_usd
+    utilidad = financiero.utilidad_bruta_usd or 0.0
+    impuesto_bs = financiero.impuesto_monto or 0.0
     return {
-        "costo_unitario": fila.costo_unitario_usd or 0.0,
-        "precio_unitario": fila.precio_unitario_usd or 0.0,
-        "costo_total": fila.costo_total_usd or 0.0,
+        "costo_unitario": financiero.costo_unitario_usd or 0.0,
+        "precio_unitario": financiero.precio_unitario_usd or 0.0,
+        "costo_total": financiero.costo_total_usd or 0.0,
         "venta_total": total,
         "venta_sin_impuesto": total,
         "utilidad_bruta": utilidad,
         "margen_bruto_pct": _cociente(utilidad * 100, total, 2),
-        "impuesto_porcentaje": fila.impuesto_porcentaje or 0.0,
-        "impuesto_total": _cociente(impuesto_bs, fila.tasa_usd or 0.0, 6),
-        "costo_unitario_bs": fila.costo_unitario_bs,
-        "precio_unitario_bs": fila.precio_unitario_bs,
-        "impuesto_monto_bs": fila.impuesto_monto,
-        "venta_total_bs": fila.venta_total_bs,
-        "costo_total_bs": fila.costo_total_bs,
-        "utilidad_bruta_bs": fila.utilidad_bruta_bs,
-        "porcentaje_descuento": fila.porcentaje_descuento,
-        "monto_descuento": fila.monto_descuento,
-        "porcentaje_descuento_fidelizacion": fila.porcentaje_descuento_fidelizacion,
-        "monto_descuento_fidelizacion": fila.monto_descuento_fidelizacion,
-        "porcentaje_descuento_forma_pago": fila.porcentaje_descuento_forma_pago,
-        "monto_descuento_forma_pago": fila.monto_descuento_forma_pago,
+        "impuesto_porcentaje": financiero.impuesto_porcentaje or 0.0,
+        "impuesto_total": _cociente(impuesto_bs, tasa, 6),
+        "costo_unitario_bs": financiero.costo_unitario_bs,
+        "precio_unitario_bs": financiero.precio_unitario_bs,
+        "impuesto_monto_bs": financiero.impuesto_monto,
+        "venta_total_bs": financiero.venta_total_bs,
+        "costo_total_bs": financiero.costo_total_bs,
+        "utilidad_bruta_bs": financiero.utilidad_bruta_bs,
+        "porcentaje_descuento": financiero.porcentaje_descuento,
+        "monto_descuento": financiero.monto_descuento,
+        "porcentaje_descuento_fidelizacion": financiero.porcentaje_descuento_fidelizacion,
+        "monto_descuento_fidelizacion": financiero.monto_descuento_fidelizacion,
+        "porcentaje_descuento_forma_pago": financiero.porcentaje_descuento_forma_pago,
+        "monto_descuento_forma_pago": financiero.monto_descuento_forma_pago,
     }
 
 

@@ -1,268 +1,195 @@
 """What KLK sends, checked: the fields exactly as on the wire (klk-api.md, "An article", "A sale line").
 
-Required are the fields of the contract ("What a run guarantees", 6); every other may be missing. Pydantic makes the
-rows in one pass over the answer's bytes: typed dictionaries, a sale line flat.
+Required are the fields of the contract ("What a run guarantees", 6); every other may be missing, and is None then.
+msgspec makes the rows in one pass over the answer's bytes.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
-from typing import Annotated, Any, Generic, NamedTuple, Required, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
-from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
-
-LENIENT = ConfigDict(allow_inf_nan=False)
+from msgspec import Meta, Struct, defstruct, field
+from msgspec.json import Decoder
 
 # Bounds that the columns can hold: an absurd number is one bad row, not a store that fails.
-Dinero = Annotated[float, Field(gt=-1e12, lt=1e12)]
-Cantidad = Annotated[float, Field(gt=-1e14, lt=1e14)]
-Entero = Annotated[int, Field(ge=0, lt=2**31)]
-Codigo = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Texto = Annotated[str, StringConstraints(strip_whitespace=True)]
-# Strict, or a number would pass for a count of seconds since 1970.
-Fecha = Annotated[date, Field(strict=True)]
-Hora = Annotated[time, Field(strict=True)]
-FechaHora = Annotated[datetime, Field(strict=True)]
+Dinero = Annotated[float, Meta(gt=-1e12, lt=1e12)]
+Cantidad = Annotated[float, Meta(gt=-1e14, lt=1e14)]
+Entero = Annotated[int, Meta(ge=0, lt=2**31)]
 
 
-@with_config(LENIENT)
-class Articulo(TypedDict, total=False):
+class Articulo(Struct, kw_only=True, gc=False):
     """An article of one warehouse."""
 
-    Codigo: Required[Codigo]
-    stock: Required[Cantidad]
-    NombreProducto: Texto | None
-    Barra: Texto | None
-    Descripcion: Texto | None
-    Subcategoria: Texto | None
-    Descripcion_categoria: Texto | None
-    Marca: Texto | None
-    Precio: Dinero | None
+    Codigo: str
+    stock: Cantidad
+    NombreProducto: str | None = None
+    Barra: str | None = None
+    Descripcion: str | None = None
+    Subcategoria: str | None = None
+    Descripcion_categoria: str | None = None
+    Marca: str | None = None
+    Precio: Dinero | None = None
+
+    def __post_init__(self) -> None:
+        self.Codigo = _codigo("Codigo", self.Codigo)
 
 
-@with_config(LENIENT)
-class Producto(TypedDict, total=False):
+class Producto(Struct, kw_only=True, gc=False):
     """`producto[0]` of a sale line."""
 
-    codigo_producto: Required[Codigo]
-    descripcion_producto: Texto | None
-    marca_producto: Texto | None
-    modelo_producto: Texto | None
-    categoria_producto: Texto | None
-    grupo_articulo: Texto | None
-    subgrupo_producto: Texto | None
-    codigo_barras: Texto | None
+    codigo_producto: str
+    descripcion_producto: str | None = None
+    marca_producto: str | None = None
+    modelo_producto: str | None = None
+    categoria_producto: str | None = None
+    grupo_articulo: str | None = None
+    subgrupo_producto: str | None = None
+    codigo_barras: str | None = None
+
+    def __post_init__(self) -> None:
+        self.codigo_producto = _codigo("codigo_producto", self.codigo_producto)
 
 
-@with_config(LENIENT)
-class CantidadVendida(TypedDict, total=False):
+class CantidadVendida(Struct, kw_only=True, gc=False):
     """`cantidad[0]` of a sale line."""
 
-    cantidad_vendida: Required[Cantidad]
-    codigo_almacen: Texto | None
-    nombre_almacen: Texto | None
-    peso_unitario: Cantidad | None
-    volumen_unitario: Cantidad | None
-    unidad_medida_venta: Texto | None
-    peso_calculado: Cantidad | None
+    cantidad_vendida: Cantidad
+    codigo_almacen: str | None = None
+    nombre_almacen: str | None = None
+    peso_unitario: Cantidad | None = None
+    volumen_unitario: Cantidad | None = None
+    unidad_medida_venta: str | None = None
+    peso_calculado: Cantidad | None = None
 
 
-@with_config(LENIENT)
-class Financiero(TypedDict, total=False):
+class Financiero(Struct, kw_only=True, gc=False):
     """`financiero[0]` of a sale line. Bs and USD; `impuesto_monto` is Bs."""
 
-    venta_total_usd: Required[Dinero]
-    venta_total_bs: Dinero | None
-    costo_unitario_bs: Dinero | None
-    costo_unitario_usd: Dinero | None
-    precio_unitario_bs: Dinero | None
-    precio_unitario_usd: Dinero | None
-    impuesto_porcentaje: Dinero | None
-    impuesto_monto: Dinero | None
-    porcentaje_descuento: Dinero | None
-    monto_descuento: Dinero | None
-    porcentaje_descuento_fidelizacion: Dinero | None
-    monto_descuento_fidelizacion: Dinero | None
-    porcentaje_descuento_forma_pago: Dinero | None
-    monto_descuento_forma_pago: Dinero | None
-    costo_total_bs: Dinero | None
-    costo_total_usd: Dinero | None
-    utilidad_bruta_bs: Dinero | None
-    utilidad_bruta_usd: Dinero | None
+    venta_total_usd: Dinero
+    venta_total_bs: Dinero | None = None
+    costo_unitario_bs: Dinero | None = None
+    costo_unitario_usd: Dinero | None = None
+    precio_unitario_bs: Dinero | None = None
+    precio_unitario_usd: Dinero | None = None
+    impuesto_porcentaje: Dinero | None = None
+    impuesto_monto: Dinero | None = None
+    porcentaje_descuento: Dinero | None = None
+    monto_descuento: Dinero | None = None
+    porcentaje_descuento_fidelizacion: Dinero | None = None
+    monto_descuento_fidelizacion: Dinero | None = None
+    porcentaje_descuento_forma_pago: Dinero | None = None
+    monto_descuento_forma_pago: Dinero | None = None
+    costo_total_bs: Dinero | None = None
+    costo_total_usd: Dinero | None = None
+    utilidad_bruta_bs: Dinero | None = None
+    utilidad_bruta_usd: Dinero | None = None
 
 
-@with_config(LENIENT)
-class _LineaEnviada(TypedDict, total=False):
-    numero_factura: Required[Codigo]
-    linea: Required[Entero]
-    fecha: Fecha | None
-    hora: Hora | None
-    fecha_hora_completa: FechaHora | None
-    producto: Required[Annotated[list[Producto], Field(min_length=1)]]
-    cantidad: Required[Annotated[list[CantidadVendida], Field(min_length=1)]]
-    financiero: Required[Annotated[list[Financiero], Field(min_length=1)]]
-    total_factura: Dinero | None
-    tasa_usd: Dinero | None
-    es_no_fiscal: bool | None
-    codigo_promocion: Texto | None
+class LineaVenta(Struct, kw_only=True, gc=False):
+    """A sale line.
 
-
-class LineaVenta(NamedTuple):
-    """A sale line, checked and flat: half of the memory that it takes nested, of which a day's answer holds thousands.
-
-    `vendida` is when it was sold, to the second, in the store's local time (naive). What is missing is None.
+    `fecha`, `hora` and `fecha_hora_completa` are text as sent: msgspec would round `12:19:59.9999999` up, by a day at
+    midnight. `vendida`, which is not on the wire, is what they say: when it was sold, to the second, in the store's
+    local time (naive).
     """
 
     numero_factura: str
-    linea: int
-    total_factura: float | None
-    tasa_usd: float | None
-    es_no_fiscal: bool | None
-    codigo_promocion: str | None
-    vendida: datetime
-    # of its producto
-    codigo_producto: str
-    descripcion_producto: str | None
-    marca_producto: str | None
-    modelo_producto: str | None
-    categoria_producto: str | None
-    grupo_articulo: str | None
-    subgrupo_producto: str | None
-    codigo_barras: str | None
-    # of its cantidad
-    cantidad_vendida: float
-    codigo_almacen: str | None
-    nombre_almacen: str | None
-    peso_unitario: float | None
-    volumen_unitario: float | None
-    unidad_medida_venta: str | None
-    peso_calculado: float | None
-    # of its financiero
-    venta_total_usd: float
-    venta_total_bs: float | None
-    costo_unitario_bs: float | None
-    costo_unitario_usd: float | None
-    precio_unitario_bs: float | None
-    precio_unitario_usd: float | None
-    impuesto_porcentaje: float | None
-    impuesto_monto: float | None
-    porcentaje_descuento: float | None
-    monto_descuento: float | None
-    porcentaje_descuento_fidelizacion: float | None
-    monto_descuento_fidelizacion: float | None
-    porcentaje_descuento_forma_pago: float | None
-    monto_descuento_forma_pago: float | None
-    costo_total_bs: float | None
-    costo_total_usd: float | None
-    utilidad_bruta_bs: float | None
-    utilidad_bruta_usd: float | None
+    linea: Entero
+    fecha: str | None = None
+    hora: str | None = None
+    fecha_hora_completa: str | None = None
+    producto: Annotated[list[Producto], Meta(min_length=1)]
+    cantidad: Annotated[list[CantidadVendida], Meta(min_length=1)]
+    financiero: Annotated[list[Financiero], Meta(min_length=1)]
+    total_factura: Dinero | None = None
+    tasa_usd: Dinero | None = None
+    es_no_fiscal: bool | None = None
+    codigo_promocion: str | None = None
+    vendida: datetime = datetime.min  # noqa: DTZ901 - always replaced
+
+    def __post_init__(self) -> None:
+        self.numero_factura = _codigo("numero_factura", self.numero_factura)
+        self.vendida = _momento(self.fecha or "", self.hora or "", self.fecha_hora_completa or "")
 
 
-CABEZA = LineaVenta._fields[: LineaVenta._fields.index("vendida")]
+def _codigo(campo: str, valor: str) -> str:
+    valor = valor.strip()
+    if not valor:
+        raise ValueError(f"`{campo}` is empty")
+    return valor
 
 
-def _aplanada(enviada: _LineaEnviada) -> LineaVenta:
-    producto, cantidad, financiero = enviada["producto"][0], enviada["cantidad"][0], enviada["financiero"][0]
-    return LineaVenta._make(
-        [
-            *map(enviada.get, CABEZA),
-            _momento(enviada),
-            *map(producto.get, Producto.__annotations__),
-            *map(cantidad.get, CantidadVendida.__annotations__),
-            *map(financiero.get, Financiero.__annotations__),
-        ]
-    )
+DIA, HORA = len("2025-11-17"), len("12:19:56")
 
 
-def _momento(enviada: _LineaEnviada) -> datetime:
+def _momento(fecha: str, hora: str, completa: str) -> datetime:
     """`fecha` and `hora`, which are what KLK filters by; `fecha_hora_completa` fills in for either."""
-    completa = enviada.get("fecha_hora_completa")
-    fecha = enviada.get("fecha") or (completa.date() if completa else None)
-    hora = enviada.get("hora")
-    if hora is None and completa is not None:
-        hora = completa.time()
-    if fecha is None or hora is None:
-        raise PydanticCustomError("momento", "a date and a time are missing")
-    return datetime.combine(fecha, hora.replace(microsecond=0, tzinfo=None))
+    dia = _dia(fecha) or _dia(completa)
+    momento = _hora(hora) or _hora(completa[DIA + 1 :])
+    if dia is None or momento is None:
+        raise ValueError("`fecha` and `hora`, or `fecha_hora_completa`, are missing")
+    return datetime.combine(dia, momento)
 
 
-Linea = Annotated[_LineaEnviada, AfterValidator(_aplanada)]
+def _dia(texto: str) -> date | None:
+    try:
+        return date.fromisoformat(texto[:DIA])
+    except ValueError:
+        return None
+
+
+def _hora(texto: str) -> time | None:
+    if texto[2:3] != ":" or texto.startswith("24"):  # Python takes `12` for noon, since 3.13 also `24:00` for midnight
+        return None
+    try:
+        return time.fromisoformat(texto[:HORA])
+    except ValueError:
+        return None
+
+
+class Almacen(Struct, kw_only=True, gc=False):
+    """A warehouse of a sucursal, as KLK lists it."""
+
+    CodigoSucursal: str
+    CodigoAlmacen: str
+    NombreSucursal: str | None = None
+    NombreAlmacen: str | None = None
+
+    def __post_init__(self) -> None:
+        self.CodigoSucursal = _codigo("CodigoSucursal", self.CodigoSucursal)
+        self.CodigoAlmacen = _codigo("CodigoAlmacen", self.CodigoAlmacen)
+
 
 T = TypeVar("T")
 
 
-class Meta(TypedDict, total=False):
-    """The totals that an answer claims; an answer with fewer rows is cut short (klk-api.md, trap 8)."""
-
-    total_articulos: int | None
-    total_registros: int | None
-    fecha_generacion: Any
-
-
-class RespuestaArticulos(TypedDict, total=False):
-    """The answer of `/maestra/articulos/almacen`."""
-
-    meta: Meta | None
-    articulos: Required[list[Articulo]]
-    error: Any
-
-
-@with_config(LENIENT)
-class Almacen(TypedDict, total=False):
-    """A warehouse of a sucursal, as KLK lists it."""
-
-    CodigoSucursal: Required[Codigo]
-    CodigoAlmacen: Required[Codigo]
-    NombreSucursal: Texto | None
-    NombreAlmacen: Texto | None
-
-
-class RespuestaAlmacenes(TypedDict, total=False):
-    """The answer of the warehouse lists, which is bare: only an error comes as an object."""
-
-    meta: Meta | None
-    almacenes: Required[list[Almacen]]
-    error: Any
-
-
-class RespuestaVentas(TypedDict, total=False):
-    """The answer of `/ventas`."""
-
-    meta: Meta | None
-    ventas: Required[list[Linea]]
-    error: Any
-
-
+@dataclass(frozen=True)
 class Tipo(Generic[T]):
-    """One kind of answer: where its rows stand, its total's name, and how to check rows one by one.
+    """One kind of answer.
 
-    `bare_list`: older servers answer with the list alone (klk-api.md, "Endpoints"). A check is made ready when it is
-    first needed: a run of stock waits for no checks of sales.
+    Attributes:
+        fila: what its rows are.
+        rows_key: where they stand.
+        total_key: the name of the total in `meta` that it claims.
+        bare_list: older servers answer with the list alone (klk-api.md, "Endpoints").
     """
 
-    def __init__(self, answer: Any, row: Any, *, rows_key: str, total_key: str, bare_list: bool = False) -> None:
-        self._answer = answer
-        self._row = row
-        self.rows_key = rows_key
-        self.total_key = total_key
-        self.bare_list = bare_list
+    fila: type[T]
+    rows_key: str
+    total_key: str = "total_registros"
+    bare_list: bool = False
 
     @cached_property
-    def answer(self) -> TypeAdapter[dict[str, Any]]:
-        """The check of a whole answer."""
-        return TypeAdapter(self._answer)
+    def decoder(self) -> Decoder[Any]:
+        """Makes a whole answer of its bytes: `filas`, and `meta` and `error` unchecked; `"1.5"` passes for a number.
 
-    @cached_property
-    def row(self) -> TypeAdapter[T]:
-        """The check of one row."""
-        return TypeAdapter(self._row)
+        Made when it is first needed: a run of stock waits for no checks of sales.
+        """
+        filas = ("filas", list[self.fila], field(name=self.rows_key))  # type: ignore[name-defined]
+        return Decoder(defstruct("Cuerpo", [filas, ("meta", Any, None), ("error", Any, None)]), strict=False)
 
 
-ARTICULOS = Tipo[Articulo](
-    RespuestaArticulos, Articulo, rows_key="articulos", total_key="total_articulos", bare_list=True
-)
-VENTAS = Tipo[LineaVenta](RespuestaVentas, Linea, rows_key="ventas", total_key="total_registros")
-ALMACENES = Tipo[Almacen](
-    RespuestaAlmacenes, Almacen, rows_key="almacenes", total_key="total_registros", bare_list=True
-)
+ARTICULOS = Tipo(Articulo, "articulos", "total_articulos", bare_list=True)
+VENTAS = Tipo(LineaVenta, "ventas")
+ALMACENES = Tipo(Almacen, "almacenes", bare_list=True)

@@ -167,23 +167,58 @@ def test_half_characters_in_an_error_are_mended() -> None:
         parse(b'{"error": "a\\ud800b"}', wire.VENTAS, "x")
 
 
-def test_a_line_is_flat() -> None:
-    """Its fields are those of its parts, in their order."""
-    partes = (wire.Producto, wire.CantidadVendida, wire.Financiero)
-    assert wire.LineaVenta._fields == (*wire.CABEZA, "vendida", *(c for parte in partes for c in parte.__annotations__))
-    (fila,) = ventas(linea()).filas
-    enviada = linea()
-    for campo in wire.CABEZA:
-        assert getattr(fila, campo) == enviada[campo]
-    for parte in ("producto", "cantidad", "financiero"):
-        assert {c: v for c, v in fila._asdict().items() if c in enviada[parte][0]}.items() <= enviada[parte][0].items()
+@pytest.mark.parametrize(
+    ("cambios", "vendida"),
+    [
+        ({}, "2025-11-17 12:19:56"),
+        ({"hora": "23:59:59.9999999"}, "2025-11-17 23:59:59"),
+        ({"hora": "00:00:00", "fecha_hora_completa": None}, "2025-11-17 00:00:00"),
+        ({"hora": "12:19"}, "2025-11-17 12:19:00"),
+        ({"hora": "12:19:57Z"}, "2025-11-17 12:19:57"),
+        ({"fecha": "2025-11-16"}, "2025-11-16 12:19:56"),
+        ({"fecha": None, "hora": "08:00:00"}, "2025-11-17 08:00:00"),
+        ({"hora": None}, "2025-11-17 12:19:56"),
+        ({"hora": "24:00:00"}, "2025-11-17 12:19:56"),
+        ({"hora": "12"}, "2025-11-17 12:19:56"),
+        ({"fecha": "17/11/2025", "hora": "N/A"}, "2025-11-17 12:19:56"),
+        ({"fecha": 20251117, "hora": 8}, "2025-11-17 12:19:56"),
+        ({"fecha": None, "hora": None, "fecha_hora_completa": "2025-11-18 01:02:03.9999999"}, "2025-11-18 01:02:03"),
+    ],
+)
+def test_when_a_line_was_sold(cambios: dict[str, Any], vendida: str) -> None:
+    """`fecha` and `hora`, never rounded up; the third field for either that is missing or cannot be read."""
+    (fila,) = ventas(linea(**cambios)).filas
+    assert str(fila.vendida) == vendida
+
+
+@pytest.mark.parametrize(
+    ("mala", "motivo"),
+    [
+        (linea(linea="N/A"), "linea: Expected `int`, got `str`"),
+        (linea(numero_factura=" "), "`numero_factura` is empty"),
+        (linea(financiero={"venta_total_usd": [1]}), "financiero.venta_total_usd: Expected `float`, got `array`"),
+        ({**linea(), "cantidad": [{}]}, "cantidad: Object missing required field `cantidad_vendida`"),
+        ({**linea(), "producto": []}, "producto: Expected `array` of length >= 1"),
+        ({**linea(), "producto": [7]}, "producto: Expected `object`, got `str`"),
+        (linea(hora=[], fecha_hora_completa=None), "hora: Expected `str | null`, got `array`"),
+        (
+            linea(fecha="N/A", fecha_hora_completa=""),
+            "`fecha` and `hora`, or `fecha_hora_completa`, are missing",
+        ),
+        (7, "Expected `object`, got `str`"),
+    ],
+)
+def test_why_a_line_is_put_aside(mala: Any, motivo: str) -> None:
+    """The field, and what is wrong with it as it came."""
+    (rechazo,) = ventas(mala).rechazos
+    assert rechazo.motivo == motivo
 
 
 def test_half_characters_are_mended() -> None:
     """JSON allows a lone surrogate, no database does: it becomes the replacement character."""
     (fila,) = ventas(linea(producto={"descripcion_producto": "\ud800x", "marca_producto": "é😀"})).filas
-    assert fila.descripcion_producto == "\ufffdx"
-    assert fila.marca_producto == "é😀"
+    assert fila.producto[0].descripcion_producto == "\ufffdx"
+    assert fila.producto[0].marca_producto == "é😀"
 
 
 @pytest.mark.parametrize("hondo", [100, 300, 600, 900])

@@ -175,6 +175,22 @@ def test_an_article_of_absurd_value_does_not_fail_its_store(con: DuckDBPyConnect
     assert conteo.insertados == 2
 
 
+@given(st.lists(st.tuples(st.sampled_from(sitios(LINEA)), valores), max_size=2))
+@example([(("numero_factura",), " C10 "), (("producto", "codigo_producto"), " 1\t")])
+@example([(("hora",), "23:59:59.9999999")])
+def test_one_row_that_is_bad_changes_no_other(cambios: list[tuple[tuple[str, ...], Any]]) -> None:
+    """Beside a bad row, which has all rows of its answer read one by one, a line is what it is without."""
+    fila: Any = LINEA
+    for sitio, valor in cambios:
+        with suppress(TypeError, KeyError, IndexError):
+            fila = cambiada(fila, sitio, valor)
+    alone, _ = leer_ventas(fila)
+    answer = parse(json.dumps({"ventas": [fila, {}]}).encode(), wire.VENTAS, "x")
+    lote = convert.ventas(un_dia(), answer)
+    assert list(lote.filas) == list(alone.filas)
+    assert [*alone.rechazos, *answer.rechazos[-1:]] == [*lote.rechazos]
+
+
 def rows_or_error(body: bytes, tipo: wire.Tipo[Any]) -> None:
     """Parses; the two errors that the client knows are as good as rows."""
     with suppress(RespuestaInvalida, RespuestaDeError):

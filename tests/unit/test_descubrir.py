@@ -18,12 +18,7 @@ PERIFERICO = Tienda("tienda_01", "PERIFERICO", "SUC001", ("APP-TPF",))
 
 def fila(sucursal: str, nombre: str, almacen: str, descripcion: str | None = "X") -> Almacen:
     """A row of a list."""
-    return {
-        "CodigoSucursal": sucursal,
-        "NombreSucursal": nombre,
-        "CodigoAlmacen": almacen,
-        "NombreAlmacen": descripcion,
-    }
+    return Almacen(CodigoSucursal=sucursal, NombreSucursal=nombre, CodigoAlmacen=almacen, NombreAlmacen=descripcion)
 
 
 def bloques(tiendas: list[Tienda], sucursales: dict[str, Sucursal]) -> list[dict[str, Any]]:
