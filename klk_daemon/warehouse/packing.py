@@ -5,14 +5,17 @@ A third of the time and half of the memory that the same rows as JSON take there
 
 import re
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-# How Python writes a float that is very large or small.
-EXPONENT = re.compile(r"e[-+]\d\d")
+from msgspec.json import encode
+
+# How a float is written that is very large or small; a column of text must not show it.
+EXPONENT = re.compile(r"-?[\d.]+e-?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,51 +49,72 @@ class Packed:
     marks: Marks = ASCII
 
 
-def pack(columns: Sequence[str], rows: Collection[Sequence[Any]], marks: Marks = ASCII) -> Packed:
+def pack(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    figures: Collection[str] = (),
+    marks: Marks = ASCII,
+) -> Packed:
     """Packs rows.
 
     Args:
         columns: names.
-        rows: tuples or lists of JSON-ready values in the order of the columns. They are read again where a number has
-            an exponent, which a column of text must not show; where a value is missing; and where one contains a mark.
-            No till can print those: other marks are used then.
+        rows: tuples or lists of JSON-ready values in the order of the columns; read again where a value contains a
+            mark. No till can print those: other marks are used then.
+        figures: the columns of numbers and truth values, and never text: they are written in a quarter of the time.
         marks: what separates them.
     """
     value, row, missing = marks.value, marks.row, marks.missing
-    text = row.join(
-        [
-            value.join(
-                [v if (kind := v.__class__) is str else repr(v) if kind is float else _text(v, missing) for v in r]
-            )
-            for r in rows
-        ]
-    )
-    if EXPONENT.search(text):
-        text = row.join([value.join([_text(v, missing) for v in r]) for r in rows])
-    lacking: set[str] = set()
+    worded = [n for n, column in enumerate(columns) if column not in figures]
+    counted = [n for n, column in enumerate(columns) if column in figures]
+    words_of, figures_of = _chooser(worded), _chooser(counted)
+    lines: list[str] = []
+    numbers: list[bytes] = []
     nothing = 0
-    if missing in text:
-        for r in rows:
-            lacking.update(column for column, v in zip(columns, r, strict=True) if v is None)
-            nothing += r.count(None)
-    expected = (len(rows) * (len(columns) - 1), max(len(rows) - 1, 0), nothing)
+
+    def text_of(v: Any) -> str:
+        nonlocal nothing
+        if v is None:
+            nothing += 1
+            return missing
+        return str(v) if isinstance(v, str) else _plain(encode(v).decode())
+
+    for r in rows:
+        lines.append(value.join([v if v.__class__ is str else text_of(v) for v in words_of(r)]))
+        numbers.append(encode(figures_of(r)))
+    if counted and lines:
+        written = _plain(b"".join(numbers).decode())
+        nothing += written.count("null")
+        tails = written.replace("null", missing).replace(",", value)[1:-1].split("][")
+        lines = [f"{line}{value}{tail}" for line, tail in zip(lines, tails, strict=True)] if worded else tails
+    text = row.join(lines)
+    names = tuple(columns[n] for n in [*worded, *counted])
+    expected = (len(lines) * (len(columns) - 1), max(len(lines) - 1, 0), nothing)
     if (text.count(value), text.count(row), text.count(missing)) != expected:
-        return pack(columns, rows, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
-    return Packed(tuple(columns), len(rows), text, frozenset(lacking), marks)
+        return pack(columns, rows, figures, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
+    lacking = _lacking(names, text, marks) if nothing else frozenset()
+    return Packed(names, len(lines), text, lacking, marks)
 
 
-def _text(value: Any, missing: str) -> str:
-    if value is None:
-        return missing
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return decimal(value) if isinstance(value, float) else str(value)
+def _chooser(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Takes the values at those places out of a row."""
+    return itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[n] for n in places)
 
 
-def decimal(number: float) -> str:
-    """`1.0`, `0.974138`: all of a float's digits, and never an exponent."""
-    text = repr(number)
-    return format(Decimal(text), "f") if "e" in text else text
+def _plain(numbers: str) -> str:
+    """Numbers as JSON, without an exponent."""
+    assert '"' not in numbers, "text among figures"
+    if numbers.count("e") == numbers.count("true") + numbers.count("false"):
+        return numbers
+    return EXPONENT.sub(lambda found: format(Decimal(found[0]), "f"), numbers)
+
+
+def _lacking(columns: Sequence[str], text: str, marks: Marks) -> frozenset[str]:
+    lacking: set[str] = set()
+    for line in text.split(marks.row):
+        values = line.split(marks.value)
+        lacking.update(column for column, v in zip(columns, values, strict=True) if v == marks.missing)
+    return frozenset(lacking)
 
 
 def together(packed: Iterable[Packed]) -> list[Packed]:

@@ -22,6 +22,7 @@ TIPOS = {
     "precio": "DECIMAL(18, 6)",
     "cantidad": "DECIMAL(18, 4)",
 }
+CIFRAS = ("precio", "cantidad")
 LOTE = {"ubicacion_id": "VARCHAR", **TIPOS}
 
 
@@ -55,7 +56,7 @@ def preparar(tienda: Tienda, almacenes: Mapping[str, Collection[Mapping[str, Any
         tienda,
         {almacen: len(filas) for almacen, filas in almacenes.items()},
         {fila["codigo_producto"]: ficha(fila) for fila in todas},
-        pack([*LOTE], [(tienda.id, *valores(fila)) for fila in todas]),
+        pack([*LOTE], [(tienda.id, *valores(fila)) for fila in todas], CIFRAS),
     )
 
 

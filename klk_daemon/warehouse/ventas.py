@@ -62,14 +62,16 @@ def preparar(tienda: Tienda, filas: Collection[Mapping[str, Any]], *, extraida: 
     """
     fechas: set[str] = set()
     nuestras = (tienda.id, tienda.nombre, texto.sello(extraida, texto.TEXTO))
-    columnas = tuple(next(iter(filas))) if filas else ()
+    primera = next(iter(filas), {})
+    columnas = tuple(primera)
     valores = itemgetter(*columnas) if filas else tuple
 
     def valores_de(fila: Mapping[str, Any]) -> Sequence[Any]:
         fechas.add(fila["fecha"])  # here, or each would be converted once more for it
         return (*nuestras, *valores(fila))
 
-    packed = pack((*AL_LEER, *columnas), Mapped(valores_de, filas))
+    cifras = {columna for columna, valor in primera.items() if not isinstance(valor, str)}  # texts are never None
+    packed = pack((*AL_LEER, *columnas), Mapped(valores_de, filas), cifras)
     return Lineas(tienda, frozenset(map(date.fromisoformat, fechas)), packed)
 
 

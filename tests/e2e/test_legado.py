@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from klk_daemon.domain import Intervalo, Ventana
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.simulator import Mundo, simulador_en_hilo
-from klk_daemon.warehouse import packing
 
 from .daemon import running
 from .installation import ARTIGAS, BOSQUE, IGUAL, PERIFERICO, PROGRAM, TAZAJAL, Instalacion, ayer, wait_for
@@ -189,7 +189,7 @@ def _viejas(instalacion: Instalacion, id_: str, desde: datetime, hasta: datetime
 def _como_antes(valor: Any) -> Any:
     if isinstance(valor, bool):
         return str(valor).lower()
-    return packing.decimal(valor) if isinstance(valor, float) else None if valor is None else str(valor)
+    return format(Decimal(repr(valor)), "f") if isinstance(valor, float) else None if valor is None else str(valor)
 
 
 @pytest.mark.timeout(600)

@@ -1,5 +1,6 @@
 """Rows through their text into a table: what is read is what was packed, whatever it contains."""
 
+import json
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klk_daemon.warehouse.packing import ASCII, Packed, decimal, pack, together
+from klk_daemon.warehouse.packing import ASCII, Packed, pack, together
 from klk_daemon.warehouse.staging import stage
 
 TEXTO = {"a": "VARCHAR", "b": "VARCHAR", "c": "VARCHAR"}
@@ -68,22 +69,37 @@ def test_columns_that_the_table_lacks_are_left_out() -> None:
     assert staged({"c": "INTEGER", "a": "VARCHAR"}, pack(["a", "b", "c"], [("x", "y", 1)])) == [(1, "x")]
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_is_written_in_full(numero: float) -> None:
-    """All of its digits, and never an exponent."""
-    packed = pack(["a", "b"], [(numero, "x")])
-    assert packed.text == f"{decimal(numero)}{ASCII.value}x"
-    assert "e" not in decimal(numero)
-    assert float(decimal(numero)) == numero
+numeros = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+mezcladas = st.lists(st.tuples(celdas, numeros, celdas, numeros), max_size=5)
+
+
+@given(mezcladas)
+def test_figures_come_through(filas: list[tuple[Any, ...]]) -> None:
+    """Written apart from the texts, as they are among them: all of their digits, and never an exponent."""
+    types = dict.fromkeys("abcd", "VARCHAR")
+    held = staged(types, pack([*types], filas, "bd"))
+    assert held == staged(types, pack([*types], filas))
+    for fila, textos in zip(filas, held, strict=True):
+        assert (textos[0], textos[2]) == (fila[0], fila[2])
+        for numero, text in zip((fila[1], fila[3]), (textos[1], textos[3]), strict=True):
+            assert text is numero is None or float(json.loads(text)) == numero
+            assert text is None or text in {"true", "false"} or "e" not in text
+
+
+@pytest.mark.parametrize("filas", [[], [(1.5,)], [(None,), (2.0,)]])
+def test_figures_alone(filas: list[tuple[Any, ...]]) -> None:
+    """No text beside them, or no row at all."""
+    assert staged({"a": "DOUBLE"}, pack(["a"], filas, ["a"])) == filas
 
 
 @pytest.mark.parametrize(
     ("numero", "escrito"),
     [(1.0, "1.0"), (-2.5, "-2.5"), (1e-7, "0.0000001"), (-1.5e-9, "-0.0000000015"), (1e16, "10000000000000000")],
 )
-def test_a_plain_decimal(numero: float, escrito: str) -> None:
+@pytest.mark.parametrize("figures", ["", "a"])
+def test_a_plain_decimal(numero: float, escrito: str, figures: str) -> None:
     """All digits of the float, and no exponent."""
-    assert decimal(numero) == escrito
+    assert pack("ab", [(numero, "x")], figures).text.split(ASCII.value)["a" in figures] == escrito
     assert float(escrito) == numero
 
 
