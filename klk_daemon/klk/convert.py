@@ -18,6 +18,7 @@ DESCRIPCION_MAX = 200
 VERSION = "klk_v2"
 LIMITE = 1e12  # what DECIMAL(18,6) holds
 DIAS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HORA = slice(len("2025-11-17T"), None)
 MESES = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -156,12 +157,8 @@ def _cociente(dividendo: float, divisor: float, decimales: int) -> float:
 
 
 def _calendario(vendida: datetime) -> dict[str, Any]:
-    return {
-        **_dia(vendida.date()),
-        "hora": vendida.time().isoformat(),
-        "fecha_hora_completa": vendida.isoformat(),
-        **_hora(vendida.hour),
-    }
+    completa = vendida.isoformat()
+    return {**_dia(vendida.date()), "hora": completa[HORA], "fecha_hora_completa": completa, **_hora(vendida.hour)}
 
 
 @lru_cache(maxsize=1 << 8)  # an answer is of one day
