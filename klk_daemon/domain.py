@@ -108,11 +108,12 @@ class Rechazo:
 class Lote:
     """Converted rows of one answer, each key once, ready for the warehouse.
 
-    `filas` are flat mappings of column to JSON-ready value.
+    `filas` are flat mappings of column to JSON-ready value; `comunes` are columns that have one value in all of them.
     """
 
     filas: Collection[Mapping[str, Any]]
     rechazos: Sequence[Rechazo] = ()
+    comunes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,4 +20,4 @@ async def leer(tienda: Tienda, ventana: Ventana, sesion: Sesion[Any]) -> tuple[L
     """
     with sesion.extraccion():
         lote = convert.ventas(ventana, await sesion.client.ventas(tienda.sucursal, ventana))
-    return ventas.preparar(tienda, lote.filas, extraida=sesion.reloj), lote.rechazos
+    return ventas.preparar(tienda, lote, extraida=sesion.reloj), lote.rechazos

@@ -18,7 +18,7 @@ DESCRIPCION_MAX = 200
 VERSION = "klk_v2"
 LIMITE = 1e12  # what DECIMAL(18,6) holds
 DIAS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-HORA = slice(len("2025-11-17T"), None)
+FECHA, HORA = slice(len("2025-11-17")), slice(len("2025-11-17T"), None)
 MESES = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -65,7 +65,7 @@ def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
         for fila in respuesta.filas
         if ventana.desde <= fila.vendida < ventana.hasta
     }
-    return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos)
+    return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos, _dia(ventana.fecha) | NO_EN_KLK)
 
 
 def _linea(fila: LineaVenta) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _linea(fila: LineaVenta) -> dict[str, Any]:
     return {
         "numero_factura": fila.numero_factura,
         "linea": fila.linea,
-        **_calendario(fila.vendida),
+        **_momento(fila.vendida),
         "codigo_transaccion": fila.numero_factura,
         "codigo_producto": producto.codigo_producto,
         "descripcion_producto": texto(producto.descripcion_producto) or "",
@@ -100,7 +100,6 @@ def _linea(fila: LineaVenta) -> dict[str, Any]:
         "total_factura_bs": fila.total_factura,
         "es_no_fiscal": fila.es_no_fiscal,
         "codigo_promocion": texto(fila.codigo_promocion) or "",
-        **NO_EN_KLK,
     }
 
 
@@ -156,17 +155,20 @@ def _cociente(dividendo: float, divisor: float, decimales: int) -> float:
     return round(cociente, decimales) if abs(cociente) < LIMITE else 0.0
 
 
-def _calendario(vendida: datetime) -> dict[str, Any]:
+def _momento(vendida: datetime) -> dict[str, Any]:
     completa = vendida.isoformat()
-    return {**_dia(vendida.date()), "hora": completa[HORA], "fecha_hora_completa": completa, **_hora(vendida.hour)}
+    return {
+        "fecha": completa[FECHA],
+        "hora": completa[HORA],
+        "fecha_hora_completa": completa,
+        **_hora(vendida.hour),
+    }
 
 
-@lru_cache(maxsize=1 << 8)  # an answer is of one day
 def _dia(fecha: date) -> dict[str, Any]:
     ano, mes, dia = fecha.isoformat().split("-")
     dia_semana = fecha.weekday()
     return {
-        "fecha": fecha.isoformat(),
         "ano": ano,
         "mes": mes,
         "dia": dia,

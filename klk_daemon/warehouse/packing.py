@@ -5,8 +5,8 @@ A third of the time and half of the memory that the same rows as JSON take there
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -40,6 +40,7 @@ class Packed:
         text: the rows.
         lacking: the columns in which a value is missing.
         marks: what separates them.
+        common: further columns, which have one value in all rows; None where it is missing.
     """
 
     columns: tuple[str, ...]
@@ -47,12 +48,19 @@ class Packed:
     text: str
     lacking: frozenset[str]
     marks: Marks = ASCII
+    common: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All columns."""
+        return frozenset((*self.columns, *self.common))
 
 
 def pack(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     figures: Collection[str] = (),
+    common: Mapping[str, Any] | None = None,
     marks: Marks = ASCII,
 ) -> Packed:
     """Packs rows.
@@ -62,6 +70,7 @@ def pack(
         rows: tuples or lists of JSON-ready values in the order of the columns; read again where a value contains a
             mark. No till can print those: other marks are used then.
         figures: the columns of numbers and truth values, and never text: they are written in a quarter of the time.
+        common: further columns, which have one value in all rows: it is told once.
         marks: what separates them.
     """
     value, row, missing = marks.value, marks.row, marks.missing
@@ -72,15 +81,16 @@ def pack(
     numbers: list[bytes] = []
     nothing = 0
 
-    def text_of(v: Any) -> str:
+    def word(v: Any) -> str:
         nonlocal nothing
-        if v is None:
+        text = _text(v)
+        if text is None:
             nothing += 1
             return missing
-        return str(v) if isinstance(v, str) else _plain(encode(v).decode())
+        return text
 
     for r in rows:
-        lines.append(value.join([v if v.__class__ is str else text_of(v) for v in words_of(r)]))
+        lines.append(value.join([v if v.__class__ is str else word(v) for v in words_of(r)]))
         numbers.append(encode(figures_of(r)))
     if counted and lines:
         written = _plain(b"".join(numbers).decode())
@@ -91,14 +101,19 @@ def pack(
     names = tuple(columns[n] for n in [*worded, *counted])
     expected = (len(lines) * (len(columns) - 1), max(len(lines) - 1, 0), nothing)
     if (text.count(value), text.count(row), text.count(missing)) != expected:
-        return pack(columns, rows, figures, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
+        return pack(columns, rows, figures, common, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
     lacking = _lacking(names, text, marks) if nothing else frozenset()
-    return Packed(names, len(lines), text, lacking, marks)
+    told = {column: _text(v) for column, v in (common or {}).items()}
+    return Packed(names, len(lines), text, lacking, marks, told)
 
 
 def _chooser(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """Takes the values at those places out of a row."""
     return itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[n] for n in places)
+
+
+def _text(v: Any) -> str | None:
+    return v if v is None or isinstance(v, str) else _plain(encode(v).decode())
 
 
 def _plain(numbers: str) -> str:
@@ -118,17 +133,13 @@ def _lacking(columns: Sequence[str], text: str, marks: Marks) -> frozenset[str]:
 
 
 def together(packed: Iterable[Packed]) -> list[Packed]:
-    """As few as they can be put into, in order: those of the same columns and marks; empty ones are left out."""
+    """As few as they can be put into, in order: those that differ in their rows alone; empty ones are left out."""
     joined: list[Packed] = []
-    for (columns, marks), group in groupby((p for p in packed if p.count), key=lambda p: (p.columns, p.marks)):
+    for (columns, marks, common), group in groupby(
+        (p for p in packed if p.count), key=lambda p: (p.columns, p.marks, p.common)
+    ):
         parts = list(group)
-        joined.append(
-            Packed(
-                columns,
-                sum(p.count for p in parts),
-                marks.row.join(p.text for p in parts),
-                frozenset().union(*(p.lacking for p in parts)),
-                marks,
-            )
-        )
+        lacking = frozenset[str]().union(*(p.lacking for p in parts))
+        text = marks.row.join(p.text for p in parts)
+        joined.append(Packed(columns, sum(p.count for p in parts), text, lacking, marks, common))
     return joined

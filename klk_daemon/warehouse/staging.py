@@ -31,7 +31,8 @@ def stage(con: DuckDBPyConnection, name: str, types: Mapping[str, str], *packed:
             # A zero byte is text to DuckDB, but not to the PostgreSQL of a lake, which has statistics of it.
             text = text.replace("\0", "")
         values = ", ".join(f"{_value(part, column, kind)} AS {column}" for column, kind in types.items())
-        parameters = {"text": text, "value": part.marks.value, "row": part.marks.row}
+        parameters: dict[str, Any] = {"text": text, "value": part.marks.value, "row": part.marks.row}
+        parameters |= {f"common_{column}": part.common[column] for column in types if column in part.common}
         if "$missing" in values:
             parameters["missing"] = part.marks.missing
         con.execute(
@@ -45,6 +46,8 @@ def stage(con: DuckDBPyConnection, name: str, types: Mapping[str, str], *packed:
 
 
 def _value(packed: Packed, column: str, kind: str) -> str:
+    if column in packed.common:
+        return f"TRY_CAST($common_{column} AS {kind})"
     value = f"r[{packed.columns.index(column) + 1}]"
     if kind != "VARCHAR":
         return f"TRY_CAST({value} AS {kind})"  # NULL of the mark, too

@@ -4,7 +4,7 @@ A line is (ubicacion_id, numero_factura, linea): klk-api.md, trap 4. Nothing but
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from klk_daemon.domain import Conteo, Tienda
+from klk_daemon.domain import Conteo, Lote, Tienda
 from klk_daemon.mapped import Mapped
 from klk_daemon.warehouse import texto
 from klk_daemon.warehouse.packing import Packed, pack
@@ -52,26 +52,26 @@ class Lineas:
         return self.filas.count
 
 
-def preparar(tienda: Tienda, filas: Collection[Mapping[str, Any]], *, extraida: datetime) -> Lineas:
+def preparar(tienda: Tienda, lote: Lote, *, extraida: datetime) -> Lineas:
     """Makes converted lines ready to be loaded. Needs no database.
 
     Args:
         tienda: whose they are.
-        filas: the lines, each key once (klk/convert.py).
+        lote: the lines, each key once (klk/convert.py).
         extraida: when KLK answered, naive local time.
     """
     fechas: set[str] = set()
     nuestras = (tienda.id, tienda.nombre, texto.sello(extraida, texto.TEXTO))
-    primera = next(iter(filas), {})
+    primera = next(iter(lote.filas), {})
     columnas = tuple(primera)
-    valores = itemgetter(*columnas) if filas else tuple
+    valores = itemgetter(*columnas) if primera else tuple
 
     def valores_de(fila: Mapping[str, Any]) -> Sequence[Any]:
         fechas.add(fila["fecha"])  # here, or each would be converted once more for it
         return (*nuestras, *valores(fila))
 
     cifras = {columna for columna, valor in primera.items() if not isinstance(valor, str)}  # texts are never None
-    packed = pack((*AL_LEER, *columnas), Mapped(valores_de, filas), cifras)
+    packed = pack((*AL_LEER, *columnas), Mapped(valores_de, lote.filas), cifras, lote.comunes)
     return Lineas(tienda, frozenset(map(date.fromisoformat, fechas)), packed)
 
 
@@ -132,7 +132,7 @@ def cargar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *, now: datetime) -
 def comparar(con: DuckDBPyConnection, lotes: Sequence[Lineas], *fechas: date) -> Iterator[Comparacion]:
     """Stages lines and compares them with what is held; `fechas` are days to look at besides theirs."""
     todos = column_types(con, "ventas_raw")
-    leidas = {c for lote in lotes for c in lote.filas.columns if lote.numero} or todos.keys()
+    leidas = {c for lote in lotes for c in lote.filas.names if lote.numero} or todos.keys()
     tipos = {c: tipo for c, tipo in todos.items() if c not in OURS and c in leidas}
     textuales = texto.textuales("ventas_raw", tipos)
     todas = frozenset(fechas).union(*(lote.fechas for lote in lotes))

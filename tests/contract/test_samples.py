@@ -34,7 +34,7 @@ async def test_the_sale_line(database: Database, periferico: Tienda, zona: Any) 
     respuesta = parse((SAMPLES / "ventas.json").read_bytes(), wire.VENTAS, "x")
     lote = convert.ventas(ventana, respuesta)
     await database.transaction(
-        lambda con: ventas.cargar(con, [ventas.preparar(periferico, lote.filas, extraida=AHORA)], now=AHORA)
+        lambda con: ventas.cargar(con, [ventas.preparar(periferico, lote, extraida=AHORA)], now=AHORA)
     )
     d, cero = Decimal, Decimal(0)
     assert await una_fila(database, "SELECT * FROM ventas_raw") == {

@@ -17,10 +17,11 @@ from legado import plantilla
 from shared import made_once
 
 from klk_daemon.daemon.instance import PID_FILE, only_instance
-from klk_daemon.domain import Intervalo, Ventana
+from klk_daemon.domain import Intervalo
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.simulator import Mundo, simulador_en_hilo
+from klk_daemon.windows import ventanas
 
 from .daemon import running
 from .installation import ARTIGAS, BOSQUE, IGUAL, PERIFERICO, PROGRAM, TAZAJAL, Instalacion, ayer, wait_for
@@ -166,24 +167,26 @@ def grande(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Ins
 
 def _viejas(instalacion: Instalacion, id_: str, desde: datetime, hasta: datetime) -> list[dict[str, Any]]:
     """A store's lines as the old loader wrote them: all text, the tax in Bs and subtracted again, each twice."""
-    sucursal = instalacion.tiendas[id_].sucursal
-    filas = instalacion.mundo.oraculo(sucursal, desde, hasta)
-    cuerpo = json.dumps({"meta": {"total_registros": len(filas)}, "ventas": filas}).encode()
-    inicio, fin = (momento.astimezone(instalacion.mundo.zona).replace(tzinfo=None) for momento in (desde, hasta))
-    ventana = Ventana(Intervalo(desde, hasta), desde.date(), inicio, fin, None, None)
-    salida = []
-    for fila in convert.ventas(ventana, parse(cuerpo, wire.VENTAS, "x")).filas:
-        mal = {
-            "impuesto_total": fila["impuesto_monto_bs"],
-            "venta_sin_impuesto": 0.5,
-            "version_transformacion": "klk_v1",
-        }
-        salida.append(
-            {columna: _como_antes(valor) for columna, valor in {**fila, **mal}.items()}
-            | {"ubicacion_id": id_, "ubicacion_nombre": "VIEJO", "fecha_extraccion": "2025-11-17 12:35:04.123456"}
-        )
-    cargas = (fin, fin + timedelta(minutes=30))
-    return [{**fila, "fecha_carga": carga.isoformat(" ")} for carga in cargas for fila in salida]
+    zona = instalacion.mundo.zona
+    enviadas = instalacion.mundo.oraculo(instalacion.tiendas[id_].sucursal, desde, hasta)
+    respuesta = parse(json.dumps({"ventas": enviadas}).encode(), wire.VENTAS, "x")
+    lotes = [convert.ventas(ventana, respuesta) for ventana in ventanas(Intervalo(desde, hasta), zona)]
+    de_entonces = {
+        "venta_sin_impuesto": "0.5",
+        "version_transformacion": "klk_v1",
+        "ubicacion_id": id_,
+        "ubicacion_nombre": "VIEJO",
+        "fecha_extraccion": "2025-11-17 12:35:04.123456",
+    }
+    filas = [
+        {columna: _como_antes(valor) for columna, valor in {**lote.comunes, **fila}.items()}
+        | {"impuesto_total": _como_antes(fila["impuesto_monto_bs"]), **de_entonces}
+        for lote in lotes
+        for fila in lote.filas
+    ]
+    cargada = hasta.astimezone(zona).replace(tzinfo=None)
+    cargas = (cargada, cargada + timedelta(minutes=30))
+    return [{**fila, "fecha_carga": carga.isoformat(" ")} for carga in cargas for fila in filas]
 
 
 def _como_antes(valor: Any) -> Any:

@@ -23,7 +23,7 @@ def leidas(*filas: Any) -> Lote:
 
 def preparadas(tienda: Tienda, *filas: Any, now: datetime = T0) -> Lineas:
     """The same, ready to be loaded."""
-    return ventas.preparar(tienda, leidas(*filas).filas, extraida=now)
+    return ventas.preparar(tienda, leidas(*filas), extraida=now)
 
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: Any, now: datetime = T0) -> Conteo:
@@ -38,7 +38,7 @@ def igualar(
     """What `conciliacion` does first; `run_id` is `r1`."""
     pedida = pedida or now
     lote = leidas(*filas)
-    lineas = ventas.preparar(tienda, lote.filas, extraida=pedida)
+    lineas = ventas.preparar(tienda, lote, extraida=pedida)
     return conciliacion.igualar(con, DIA, lineas, lote.rechazos, min_ratio=0.5, run_id="r1", pedida=pedida, now=now)
 
 

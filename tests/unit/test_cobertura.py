@@ -163,7 +163,7 @@ def test_rows_and_watermark_stand_or_fall_together(con: DuckDBPyConnection, peri
     con.execute("BEGIN")
     lote = convert.ventas(un_dia(), parse(cuerpo_ventas(linea()), wire.VENTAS, "x"))
     ahora = NOW.replace(tzinfo=None)
-    ventas.cargar(con, [ventas.preparar(periferico, lote.filas, extraida=ahora)], now=ahora)
+    ventas.cargar(con, [ventas.preparar(periferico, lote, extraida=ahora)], now=ahora)
     leido(con, periferico, hace(3), hace(1), piso=hace(3))
     con.execute("ROLLBACK")
     lectura = leer(con, periferico, zona)

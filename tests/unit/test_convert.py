@@ -13,8 +13,9 @@ from klk_daemon.klk.answers import parse
 def vendida(fila: dict[str, Any]) -> dict[str, Any]:
     """One line, converted."""
     fecha = date.fromisoformat(fila.get("fecha") or fila["fecha_hora_completa"][:10])
-    (una,) = convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x")).filas
-    return dict(una)
+    lote = convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x"))
+    (una,) = lote.filas
+    return {**lote.comunes, **una}
 
 
 def guardado(fila: dict[str, Any]) -> dict[str, Any]:

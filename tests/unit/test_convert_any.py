@@ -127,7 +127,7 @@ def test_any_line_loads_or_is_put_aside(con: DuckDBPyConnection, cambios: list[t
         except (TypeError, KeyError, IndexError):  # an earlier change took the place away
             continue
     lote, fuera = leer_ventas(fila)
-    lineas = ventas.preparar(TIENDA, lote.filas, extraida=AHORA)
+    lineas = ventas.preparar(TIENDA, lote, extraida=AHORA)
     with rolled_back(con):
         (primera,) = ventas.cargar(con, [lineas], now=AHORA)
         rechazos.anotar(con, Job.VENTAS, TIENDA.id, lote.rechazos, AHORA)

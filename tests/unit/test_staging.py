@@ -56,6 +56,20 @@ def test_kinds() -> None:
     assert staged(dict.fromkeys(types, "VARCHAR"), pack([*types], [fila])) == [text]
 
 
+def test_what_all_rows_have_in_common() -> None:
+    """Is told once, like any other value; rows that have other things in common stay apart."""
+    types = {"a": "VARCHAR", "b": "VARCHAR", "c": "DECIMAL(18, 6)", "d": "BOOLEAN"}
+    uno = pack(["a"], [("x",), ("y",)], common={"b": False, "c": 1e-3, "d": None, "e": "of no column"})
+    otro = pack(["a"], [("z",)], common={"b": None, "c": "N/A", "d": True})
+    assert staged(types, uno, otro, uno) == [
+        *(uno_mismo := [("x", "false", Decimal("0.001"), None), ("y", "false", Decimal("0.001"), None)]),
+        ("z", None, None, True),
+        *uno_mismo,
+    ]
+    assert [p.count for p in together([uno, uno, otro])] == [4, 1]
+    assert uno.names == {"a", "b", "c", "d", "e"}
+
+
 def test_what_a_column_cannot_hold_is_missing() -> None:
     """And takes no other value of its row along."""
     assert staged({"a": "DECIMAL(4, 2)", "b": "DATE"}, pack(["a", "b"], [(1e9, "2025-11-17"), (1.0, "hoy")])) == [

@@ -8,7 +8,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 from wire_rows import cuerpo_ventas, linea, un_dia
 
-from klk_daemon.domain import Conteo, Tienda
+from klk_daemon.domain import Conteo, Lote, Tienda
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import ventas
@@ -17,13 +17,14 @@ T0 = datetime(2025, 11, 17, 12, 35)  # noqa: DTZ001 - a store's wall clock
 T1 = T0 + timedelta(minutes=30)
 
 
-def convertidas(*filas: dict[str, Any]) -> list[Any]:
+def convertidas(*filas: dict[str, Any]) -> Lote:
     """Lines through client and conversion, whatever their day."""
     salida: list[Any] = []
     for fila in filas:
         fecha = datetime.fromisoformat(fila["fecha"]).date()
-        salida += convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x")).filas
-    return salida
+        lote = convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x"))
+        salida += [{**lote.comunes, **una} for una in lote.filas]
+    return Lote(salida)
 
 
 def cargar(con: DuckDBPyConnection, tienda: Tienda, *filas: dict[str, Any], now: datetime = T0) -> Conteo:
@@ -112,7 +113,7 @@ def test_several_stores_at_once(con: DuckDBPyConnection, periferico: Tienda, bos
         con.execute("INSERT INTO dias_certificados VALUES (?, '2025-11-17', 2, 1, 1, ?, NULL)", [tienda.id, T0])
     lotes = [
         ventas.preparar(periferico, convertidas(linea(), linea(linea=2)), extraida=T1),
-        ventas.preparar(replace(bosque, id="tienda_17"), [], extraida=T1),
+        ventas.preparar(replace(bosque, id="tienda_17"), Lote([]), extraida=T1),
         ventas.preparar(bosque, convertidas(linea(tasa_usd=1), linea(linea=2), linea(linea=3)), extraida=T0),
     ]
     assert ventas.cargar(con, lotes, now=T1) == [
