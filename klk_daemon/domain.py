@@ -87,6 +87,10 @@ class Ventana:
     hora_desde: time | None
     hora_hasta: time | None
 
+    def contiene(self, vendida: datetime) -> bool:
+        """Whether a line that was sold then (naive, store-local) belongs to it."""
+        return self.desde <= vendida < self.hasta
+
 
 @dataclass(frozen=True, slots=True)
 class Rango:

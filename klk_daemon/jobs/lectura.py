@@ -19,5 +19,5 @@ async def leer(tienda: Tienda, ventana: Ventana, sesion: Sesion[Any]) -> tuple[L
         CorridaError: there is no good answer.
     """
     with sesion.extraccion():
-        lote = convert.ventas(ventana, await sesion.client.ventas(tienda.sucursal, ventana))
+        lote = convert.ventas(ventana.fecha, await sesion.client.ventas(tienda.sucursal, ventana))
     return ventas.preparar(tienda, lote, extraida=sesion.reloj), lote.rechazos

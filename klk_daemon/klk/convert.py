@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from klk_daemon.domain import Lote, Ventana
+from klk_daemon.domain import Lote
 from klk_daemon.klk.answers import Respuesta
 from klk_daemon.klk.wire import Articulo, Financiero, LineaVenta
 from klk_daemon.mapped import Mapped
@@ -54,18 +54,10 @@ def _articulo(almacen: str, fila: Articulo) -> dict[str, Any]:
     }
 
 
-def ventas(ventana: Ventana, respuesta: Respuesta[LineaVenta]) -> Lote:
-    """The lines that were sold in the window, each key once; of doubles the last wins (klk-api.md, trap 5).
-
-    Lines outside the window are left out: KLK was asked for more than belongs to it, or its hour filter does
-    something else (trap 2), and what was not asked for is not vouched for.
-    """
-    por_clave = {
-        (fila.numero_factura, fila.linea): fila
-        for fila in respuesta.filas
-        if ventana.desde <= fila.vendida < ventana.hasta
-    }
-    return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos, _dia(ventana.fecha) | NO_EN_KLK)
+def ventas(fecha: date, respuesta: Respuesta[LineaVenta]) -> Lote:
+    """The lines of a day or its part, each key once; of doubles the last wins (klk-api.md, trap 5)."""
+    por_clave = {(fila.numero_factura, fila.linea): fila for fila in respuesta.filas}
+    return Lote(Mapped(_linea, list(por_clave.values())), respuesta.rechazos, _dia(fecha) | NO_EN_KLK)
 
 
 def _linea(fila: LineaVenta) -> dict[str, Any]:

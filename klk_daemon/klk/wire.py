@@ -1,7 +1,7 @@
 """What KLK sends, checked: the fields exactly as on the wire (klk-api.md, "An article", "A sale line").
 
 Required are the fields of the contract ("What a run guarantees", 6); every other may be missing, and is None then.
-msgspec makes the rows in one pass over the answer's bytes.
+msgspec makes each row of its bytes.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
-from msgspec import Meta, Struct, defstruct, field
+from msgspec import Meta, Raw, Struct, defstruct, field
 from msgspec.json import Decoder
 
 # Bounds that the columns can hold: an absurd number is one bad row, not a store that fails.
@@ -181,13 +181,18 @@ class Tipo(Generic[T]):
     bare_list: bool = False
 
     @cached_property
-    def decoder(self) -> Decoder[Any]:
-        """Makes a whole answer of its bytes: `filas`, and `meta` and `error` unchecked; `"1.5"` passes for a number.
+    def answer(self) -> Decoder[Any]:
+        """Makes a whole answer of its bytes: `filas`, the bytes of each row, and `meta` and `error` unchecked."""
+        filas = ("filas", list[Raw], field(name=self.rows_key))
+        return Decoder(defstruct("Cuerpo", [filas, ("meta", Any, None), ("error", Any, None)]))
+
+    @cached_property
+    def row(self) -> Decoder[T]:
+        """Makes a row of its bytes; `"1.5"` passes for a number.
 
         Made when it is first needed: a run of stock waits for no checks of sales.
         """
-        filas = ("filas", list[self.fila], field(name=self.rows_key))  # type: ignore[name-defined]
-        return Decoder(defstruct("Cuerpo", [filas, ("meta", Any, None), ("error", Any, None)]), strict=False)
+        return Decoder(self.fila, strict=False)
 
 
 ARTICULOS = Tipo(Articulo, "articulos", "total_articulos", bare_list=True)

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from klk_daemon.domain import Intervalo, Tienda
+from klk_daemon.domain import Tienda
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import stock, ventas
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.productos import Catalogo
-from klk_daemon.windows import dia, ventanas
 
 SAMPLES = Path(__file__).parent / "samples"
 AHORA = datetime(2025, 11, 18, 12, 35, 4, 123456)  # noqa: DTZ001 - a store's wall clock
@@ -30,9 +29,7 @@ async def una_fila(database: Database, sql: str) -> dict[str, Any]:
 
 async def test_the_sale_line(database: Database, periferico: Tienda, zona: Any) -> None:
     """Every column of `ventas_raw` of the sample's one line, with its value and type."""
-    (ventana,) = ventanas(Intervalo(dia(date(2025, 11, 17), zona).desde, dia(date(2025, 11, 17), zona).hasta), zona)
-    respuesta = parse((SAMPLES / "ventas.json").read_bytes(), wire.VENTAS, "x")
-    lote = convert.ventas(ventana, respuesta)
+    lote = convert.ventas(date(2025, 11, 17), parse((SAMPLES / "ventas.json").read_bytes(), wire.VENTAS, "x"))
     await database.transaction(
         lambda con: ventas.cargar(con, [ventas.preparar(periferico, lote, extraida=AHORA)], now=AHORA)
     )
@@ -119,7 +116,7 @@ async def test_the_sale_line(database: Database, periferico: Tienda, zona: Any) 
 async def test_the_articles(database: Database, periferico: Tienda) -> None:
     """Three articles, one of them without `Marca`, become stock and products."""
     respuesta = parse((SAMPLES / "articulos_almacen.json").read_bytes(), wire.ARTICULOS, "x")
-    assert respuesta.rechazos == ()
+    assert not respuesta.rechazos
     lote = convert.articulos("APP-TPF", respuesta)
     await database.transaction(
         lambda con: stock.cargar(

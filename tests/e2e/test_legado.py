@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,9 @@ from legado import plantilla
 from shared import made_once
 
 from klk_daemon.daemon.instance import PID_FILE, only_instance
-from klk_daemon.domain import Intervalo
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.simulator import Mundo, simulador_en_hilo
-from klk_daemon.windows import ventanas
 
 from .daemon import running
 from .installation import ARTIGAS, BOSQUE, IGUAL, PERIFERICO, PROGRAM, TAZAJAL, Instalacion, ayer, wait_for
@@ -169,8 +168,13 @@ def _viejas(instalacion: Instalacion, id_: str, desde: datetime, hasta: datetime
     """A store's lines as the old loader wrote them: all text, the tax in Bs and subtracted again, each twice."""
     zona = instalacion.mundo.zona
     enviadas = instalacion.mundo.oraculo(instalacion.tiendas[id_].sucursal, desde, hasta)
-    respuesta = parse(json.dumps({"ventas": enviadas}).encode(), wire.VENTAS, "x")
-    lotes = [convert.ventas(ventana, respuesta) for ventana in ventanas(Intervalo(desde, hasta), zona)]
+    por_dia: dict[str, list[Any]] = defaultdict(list)
+    for enviada in enviadas:
+        por_dia[enviada["fecha"]].append(enviada)
+    lotes = [
+        convert.ventas(date.fromisoformat(fecha), parse(json.dumps({"ventas": suyas}).encode(), wire.VENTAS, "x"))
+        for fecha, suyas in por_dia.items()
+    ]
     de_entonces = {
         "venta_sin_impuesto": "0.5",
         "version_transformacion": "klk_v1",

@@ -6,7 +6,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 from wire_rows import DIA, cuerpo_ventas, un_dia
 
-from klk_daemon.domain import Conteo, Lote, Tienda
+from klk_daemon.domain import Conteo, Lote, Tienda, Ventana
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import certificados, conciliacion, ventas
@@ -16,9 +16,11 @@ T0 = datetime(2025, 11, 17, 12, 35, 4, 123400)  # noqa: DTZ001 - a store's wall 
 T1 = datetime(2025, 11, 18, 3, 15)  # noqa: DTZ001
 
 
-def leidas(*filas: Any) -> Lote:
-    """A day's answer, converted."""
-    return convert.ventas(un_dia(), parse(cuerpo_ventas(*filas), wire.VENTAS, "x"))
+def leidas(*filas: Any, ventana: Ventana | None = None) -> Lote:
+    """The answer for a window, or for a day, as the client reads it; converted."""
+    una = ventana or un_dia()
+    respuesta = parse(cuerpo_ventas(*filas), wire.VENTAS, "x", lambda linea: una.contiene(linea.vendida))
+    return convert.ventas(una.fecha, respuesta)
 
 
 def preparadas(tienda: Tienda, *filas: Any, now: datetime = T0) -> Lineas:

@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from duckdb import DuckDBPyConnection
-from wire_rows import cuerpo_ventas, linea, un_dia
+from table_rows import leidas
+from wire_rows import linea
 
 from klk_daemon.domain import Intervalo, Tienda
-from klk_daemon.klk import convert, wire
-from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import cobertura, ventas
 from klk_daemon.warehouse.cobertura import Lectura, Leido
 
@@ -161,7 +160,7 @@ def test_what_a_fast_clock_claimed_is_given_up(con: DuckDBPyConnection, periferi
 def test_rows_and_watermark_stand_or_fall_together(con: DuckDBPyConnection, periferico: Tienda, zona: ZoneInfo) -> None:
     """After a rollback neither is there."""
     con.execute("BEGIN")
-    lote = convert.ventas(un_dia(), parse(cuerpo_ventas(linea()), wire.VENTAS, "x"))
+    lote = leidas(linea())
     ahora = NOW.replace(tzinfo=None)
     ventas.cargar(con, [ventas.preparar(periferico, lote, extraida=ahora)], now=ahora)
     leido(con, periferico, hace(3), hace(1), piso=hace(3))

@@ -4,7 +4,8 @@ from datetime import date, time
 from typing import Any
 
 import pytest
-from wire_rows import articulo, cuerpo_articulos, cuerpo_ventas, linea, un_dia
+from table_rows import leidas
+from wire_rows import articulo, cuerpo_articulos, linea, un_dia
 
 from klk_daemon.klk import convert, wire
 from klk_daemon.klk.answers import parse
@@ -13,7 +14,7 @@ from klk_daemon.klk.answers import parse
 def vendida(fila: dict[str, Any]) -> dict[str, Any]:
     """One line, converted."""
     fecha = date.fromisoformat(fila.get("fecha") or fila["fecha_hora_completa"][:10])
-    lote = convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x"))
+    lote = leidas(fila, ventana=un_dia(fecha))
     (una,) = lote.filas
     return {**lote.comunes, **una}
 
@@ -172,12 +173,9 @@ def test_missing_text_of_a_line_is_empty() -> None:
 
 def test_doubles_of_a_line_collapse_and_the_last_wins() -> None:
     """The same key twice in one answer is one row (klk-api.md, trap 5)."""
-    respuesta = parse(
-        cuerpo_ventas(linea(cantidad={"cantidad_vendida": 1}), linea(linea=2), linea(cantidad={"cantidad_vendida": 7})),
-        wire.VENTAS,
-        "x",
-    )
-    filas = convert.ventas(un_dia(), respuesta).filas
+    filas = leidas(
+        linea(cantidad={"cantidad_vendida": 1}), linea(linea=2), linea(cantidad={"cantidad_vendida": 7})
+    ).filas
     assert {f["linea"]: f["cantidad_vendida"] for f in filas} == {1: 7, 2: 1}
     assert len(filas) == 2
 
@@ -188,7 +186,7 @@ def test_lines_outside_the_window_are_left_out() -> None:
     horas = {"a": "11:59:59.9", "b": "12:00:00", "c": "12:29:59.9999999", "d": "12:30:00"}
     filas = [linea(numero_factura=n, hora=h) for n, h in horas.items()]
     filas.append(linea(numero_factura="e", fecha="2025-11-16", hora="12:10:00"))
-    lote = convert.ventas(ventana, parse(cuerpo_ventas(*filas), wire.VENTAS, "x"))
+    lote = leidas(*filas, ventana=ventana)
     assert {f["numero_factura"] for f in lote.filas} == {"b", "c"}
 
 

@@ -13,7 +13,8 @@ import pytest
 from duckdb import DuckDBPyConnection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from wire_rows import ARTICULO, LINEA, un_dia
+from table_rows import leidas
+from wire_rows import ARTICULO, LINEA
 
 from klk_daemon.domain import Job, Lote, Tienda
 from klk_daemon.errors import RespuestaDeError, RespuestaInvalida
@@ -101,10 +102,10 @@ def cambiada(fila: dict[str, Any], sitio: tuple[str, ...], valor: Any) -> dict[s
 
 def leer_ventas(fila: Any) -> tuple[Lote, int]:
     """One line through client and conversion: the batch, and how many lines lay outside the window."""
-    respuesta = parse(json.dumps({"ventas": [fila]}).encode(), wire.VENTAS, "x")
-    assert len(respuesta.filas) + len(respuesta.rechazos) == 1
-    lote = convert.ventas(un_dia(), respuesta)
-    return lote, len(respuesta.filas) - len(lote.filas)
+    lote = leidas(fila)
+    fuera = 1 - len(lote.filas) - len(lote.rechazos)
+    assert fuera in {0, 1}
+    return lote, fuera
 
 
 def sin_nulos(con: DuckDBPyConnection, tabla: str, columnas: str) -> None:
@@ -185,10 +186,10 @@ def test_one_row_that_is_bad_changes_no_other(cambios: list[tuple[tuple[str, ...
         with suppress(TypeError, KeyError, IndexError):
             fila = cambiada(fila, sitio, valor)
     alone, _ = leer_ventas(fila)
-    answer = parse(json.dumps({"ventas": [fila, {}]}).encode(), wire.VENTAS, "x")
-    lote = convert.ventas(un_dia(), answer)
+    lote = leidas(fila, {})
     assert list(lote.filas) == list(alone.filas)
-    assert [*alone.rechazos, *answer.rechazos[-1:]] == [*lote.rechazos]
+    assert len(lote.rechazos) == len(alone.rechazos) + 1
+    assert [*alone.rechazos] == [*lote.rechazos[:-1]]
 
 
 def rows_or_error(body: bytes, tipo: wire.Tipo[Any]) -> None:

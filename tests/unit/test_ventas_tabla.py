@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 from duckdb import DuckDBPyConnection
-from wire_rows import cuerpo_ventas, linea, un_dia
+from table_rows import leidas
+from wire_rows import linea, un_dia
 
 from klk_daemon.domain import Conteo, Lote, Tienda
-from klk_daemon.klk import convert, wire
-from klk_daemon.klk.answers import parse
 from klk_daemon.warehouse import ventas
 
 T0 = datetime(2025, 11, 17, 12, 35)  # noqa: DTZ001 - a store's wall clock
@@ -22,7 +21,7 @@ def convertidas(*filas: dict[str, Any]) -> Lote:
     salida: list[Any] = []
     for fila in filas:
         fecha = datetime.fromisoformat(fila["fecha"]).date()
-        lote = convert.ventas(un_dia(fecha), parse(cuerpo_ventas(fila), wire.VENTAS, "x"))
+        lote = leidas(fila, ventana=un_dia(fecha))
         salida += [{**lote.comunes, **una} for una in lote.filas]
     return Lote(salida)
 
