@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from klk_daemon.domain import Lote, Ventana
@@ -62,9 +62,9 @@ def stock_solo_suma() -> Sequence[Parche]:
 def sin_colapso() -> Sequence[Parche]:
     """A line that comes twice in an answer is two rows."""
 
-    def convertir(ventana: Ventana, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
-        filas = [f for fila in respuesta.filas for f in real(ventana, Respuesta([fila])).filas]
-        return Lote(filas, respuesta.rechazos)
+    def convertir(fecha: date, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
+        lote: Lote = real(fecha, respuesta)
+        return replace(lote, filas=[f for fila in respuesta.filas for f in real(fecha, Respuesta([fila])).filas])
 
     return [(convert, "ventas", convertir)]
 
@@ -99,9 +99,9 @@ def inserta_siempre() -> Sequence[Parche]:
 def factura_es_la_clave() -> Sequence[Parche]:
     """Of an invoice one line is kept."""
 
-    def convertir(ventana: Ventana, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
-        lote: Lote = real(ventana, respuesta)
-        return Lote([*{f["numero_factura"]: f for f in lote.filas}.values()], lote.rechazos)
+    def convertir(fecha: date, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
+        lote: Lote = real(fecha, respuesta)
+        return replace(lote, filas=[*{f["numero_factura"]: f for f in lote.filas}.values()])
 
     return [(convert, "ventas", convertir)]
 
@@ -126,12 +126,10 @@ def reescribe_todo() -> Sequence[Parche]:
 
 
 def _filtro(dentro: Callable[[datetime, Ventana], bool]) -> Sequence[Parche]:
-    def convertir(ventana: Ventana, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
-        lote: Lote = real(ventana, respuesta)
-        filas = [f for f in lote.filas if dentro(datetime.fromisoformat(f["fecha_hora_completa"]), ventana)]
-        return Lote(filas, lote.rechazos)
+    def contiene(ventana: Ventana, vendida: datetime, real: Any = Ventana.contiene) -> bool:
+        return real(ventana, vendida) and dentro(vendida, ventana)
 
-    return [(convert, "ventas", convertir)]
+    return [(Ventana, "contiene", contiene)]
 
 
 @mutante

@@ -1,8 +1,8 @@
 """Mistakes in what is asked, what is believed, and how far it is said to have been read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as hora
 from typing import Any
 
@@ -42,8 +42,8 @@ def marca_antes_que_filas() -> Sequence[Parche]:
 def sin_filas_cuando_hay_mala() -> Sequence[Parche]:
     """One bad row throws the answer's good rows away."""
 
-    def convertir(ventana: Ventana, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
-        lote: Lote = real(ventana, respuesta)
+    def convertir(fecha: date, respuesta: Respuesta[Any], real: Any = convert.ventas) -> Lote:
+        lote: Lote = real(fecha, respuesta)
         return Lote([], lote.rechazos) if lote.rechazos else lote
 
     return [(convert, "ventas", convertir)]
@@ -174,8 +174,8 @@ def dia_de_24_horas() -> Sequence[Parche]:
 def corta_aceptada() -> Sequence[Parche]:
     """An answer's own total is not looked at."""
 
-    def check(answer: Mapping[str, Any], rows: int | None, *how: Any, real: Any = answers._check) -> None:
-        real({k: v for k, v in answer.items() if k != "meta"}, rows, *how)
+    def check(error: Any, _meta: Any, *how: Any, real: Any = answers._check) -> None:
+        real(error, None, *how)
 
     return [(answers, "_check", check)]
 
@@ -184,8 +184,8 @@ def corta_aceptada() -> Sequence[Parche]:
 def error_aceptado() -> Sequence[Parche]:
     """`{"error": ...}` with HTTP 200 is an answer without rows."""
 
-    def parse(body: bytes, tipo: Any, what: str, real: Any = answers.parse) -> Any:
-        return Respuesta([]) if body.startswith(b'{"error"') else real(body, tipo, what)
+    def parse(body: bytes, *how: Any, real: Any = answers.parse) -> Any:
+        return Respuesta([]) if body.startswith(b'{"error"') else real(body, *how)
 
     return [(client, "parse", parse)]
 
@@ -208,8 +208,8 @@ def fallo_es_vacio() -> Sequence[Parche]:
 def cuerpo_vacio_aceptado() -> Sequence[Parche]:
     """An empty body counts as no rows."""
 
-    def parse(body: bytes, tipo: Any, what: str, real: Any = answers.parse) -> Any:
-        return real(body, tipo, what) if body else Respuesta([])
+    def parse(body: bytes, *how: Any, real: Any = answers.parse) -> Any:
+        return real(body, *how) if body else Respuesta([])
 
     return [(client, "parse", parse)]
 
