@@ -58,7 +58,7 @@ class Packed:
 
 def pack(
     columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
+    rows: Collection[Sequence[Any]],
     figures: Collection[str] = (),
     common: Mapping[str, Any] | None = None,
     marks: Marks = ASCII,
