@@ -40,8 +40,8 @@ if importlib.util.find_spec("pandas") is None:
     sys.modules["pandas"] = None  # type: ignore[assignment]
 
 # Rows are checked and converted in Python meanwhile, which lets go of its lock every 5 ms only: at each of its
-# statements, and most take less, the thread would wait for that. Less than this costs more than it saves.
-sys.setswitchinterval(0.0005)
+# statements, and most take less, the thread would wait for that. Half of this saves less than it costs the processor.
+sys.setswitchinterval(0.001)
 
 POLL_S = 0.1
 # What may pass in a moment is tried so often, with so long a pause before the second time, and twice that before each

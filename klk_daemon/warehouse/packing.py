@@ -83,11 +83,10 @@ def pack(
 
     def word(v: Any) -> str:
         nonlocal nothing
-        text = _text(v)
-        if text is None:
+        if v is None:
             nothing += 1
             return missing
-        return text
+        return _text(v)
 
     for r in rows:
         lines.append(value.join([v if v.__class__ is str else word(v) for v in words_of(r)]))
@@ -103,7 +102,7 @@ def pack(
     if (text.count(value), text.count(row), text.count(missing)) != expected:
         return pack(columns, rows, figures, common, Marks(*(f"<{uuid.uuid4()}>" for _ in range(3))))
     lacking = _lacking(names, text, marks) if nothing else frozenset()
-    told = {column: _text(v) for column, v in (common or {}).items()}
+    told = {column: None if v is None else _text(v) for column, v in (common or {}).items()}
     return Packed(names, len(lines), text, lacking, marks, told)
 
 
@@ -112,8 +111,8 @@ def _chooser(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]
     return itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[n] for n in places)
 
 
-def _text(v: Any) -> str | None:
-    return v if v is None or isinstance(v, str) else _plain(encode(v).decode())
+def _text(v: Any) -> str:
+    return v if isinstance(v, str) else _plain(encode(v).decode())
 
 
 def _plain(numbers: str) -> str:

@@ -53,7 +53,7 @@ def actualizar(con: DuckDBPyConnection, fichas: Sequence[Ficha], now: datetime) 
     """
     if not fichas:
         return
-    stage(con, "lote", TIPOS, pack([*TIPOS], fichas))
+    stage(con, "lote", TIPOS, pack([*TIPOS], fichas, ["precio"]))
     # As the column holds it, or a price with more decimals would differ for ever.
     precio = f"TRY_CAST(n.precio AS {column_types(con, 'productos')['precio_venta']})"
     distinta = " OR ".join(f"p.{c} IS DISTINCT FROM n.{c}" for c in FICHA)
