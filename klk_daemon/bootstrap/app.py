@@ -178,7 +178,8 @@ def build(
 def _client(settings: Settings, slots: asyncio.Semaphore, observer: Observer) -> "KlkClient":
     """The client of one run. Its libraries take 60 ms to load: a run does that while its database is opened."""
     with lean_imports():
-        from klk_daemon.klk.client import ClientOptions, KlkClient, tell_retries  # noqa: PLC0415
+        from klk_daemon.klk.client import ClientOptions, KlkClient  # noqa: PLC0415
+        from klk_daemon.klk.reintentos import tell_retries  # noqa: PLC0415
 
     tell_retries(observer)
     api = settings.api

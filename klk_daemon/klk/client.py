@@ -21,15 +21,12 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import stamina
-import stamina.instrumentation
-import structlog
 
 from klk_daemon.domain import Ventana
 from klk_daemon.errors import ApiError, ConexionFallida, RespuestaDeError, RespuestaInvalida, TiempoAgotado
 from klk_daemon.klk import wire
 from klk_daemon.klk.answers import Respuesta, parse
 
-log = structlog.get_logger()
 T = TypeVar("T")
 
 if importlib.util.find_spec("sniffio") is None:
@@ -284,21 +281,3 @@ def _tls(base_url: str) -> ssl.SSLContext:
     if base_url.startswith("https:"):
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def tell_retries(observer: Callable[[str, str, float], None] = lambda *_: None) -> None:
-    """Has every retry of this process logged as `reintento` (contract, "Logs"), and the observer told of it."""
-
-    def tell(details: stamina.instrumentation.RetryDetails) -> None:
-        error = details.caused_by
-        tipo = error.error_tipo if isinstance(error, ApiError) else ""
-        observer("retried", tipo, details.wait_for)
-        log.warning(
-            "reintento",
-            intento=details.retry_num + 1,
-            espera_s=round(details.wait_for, 2),
-            error_tipo=tipo,
-            error=str(error),
-        )
-
-    stamina.instrumentation.set_on_retry_hooks([tell])

@@ -81,10 +81,10 @@ def pack(
     count = nothing = 0
     rest = iter(rows)
     while some := list(islice(rest, AT_ONCE)):
-        text, lacking_here = _lines(some, worded, counted, marks)
+        text, missing = _lines(some, worded, counted, marks)
         texts.append(text)
         count += len(some)
-        nothing += lacking_here
+        nothing += missing
     text = marks.row.join(texts)
     names = tuple(columns[n] for n in [*worded, *counted])
     expected = (count * (len(columns) - 1), max(count - 1, 0), nothing)
