@@ -21,7 +21,10 @@ def run(context: typer.Context) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C. SIGHUP re-reads the configuration."""
     for number in ENDS:
         signal.signal(number, lambda *_: os._exit(0))  # nothing has begun yet
-    from klk_daemon.bootstrap.daemon import run_daemon
+    from klk_daemon.lean import lean_imports
+
+    with lean_imports():
+        from klk_daemon.bootstrap.daemon import run_daemon
 
     options: Globals = context.obj
     databases: set[Database] = set()
