@@ -9,7 +9,7 @@ from benchmarks.case import Bench, Case, Curve, Drawing, Figure, Finding, ms
 from benchmarks.process import inside, ratio
 from benchmarks.scene import scene
 
-ROUNDS = 9
+ROUNDS = 18  # every third moves the log into the file: fewer would make the median a matter of luck
 HELD_MS, HELD_RATIO, RUN_RATIO = 150, 1.5, 1.2
 FORTNIGHTS = (7, 14, 27, 53)  # of 19 stores: 5, 11, 21 and 41 million lines
 LINES_A_DAY = 1040  # 120 or so in the 90 minutes that a run reads

@@ -10,7 +10,7 @@ from shared import made_once
 from klk_daemon.simulator import Mundo, Simulador, simulador_en_hilo
 
 from .daemon import Daemon, running
-from .installation import Instalacion
+from .installation import NEVER, Instalacion
 
 
 @pytest.fixture
@@ -55,8 +55,5 @@ def klk() -> Iterator[Simulador]:
 @pytest.fixture(scope="module")
 def daemon(klk: Simulador, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon for all of them, after its first run of each job: each leaves it as it was. No half hour ends in it."""
-    never: dict[str, object] = dict.fromkeys(
-        ("schedule.inventario", "schedule.ventas", "schedule.conciliacion"), "0 0 1 1 *"
-    )
-    with running(Instalacion(tmp_path_factory.mktemp("daemon"), klk.mundo, klk.url, never)) as daemon:
+    with running(Instalacion(tmp_path_factory.mktemp("daemon"), klk.mundo, klk.url, NEVER)) as daemon:
         yield daemon

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from klk_daemon.domain import Job
 from klk_daemon.simulator import Mundo, Tienda
 
 PROGRAM = (sys.executable, "-m", "klk_daemon")
@@ -33,6 +34,8 @@ AJUSTES: dict[str, object] = {
     "logs.dir": "logs",
     "http.enabled": False,
 }
+# No half hour ends while it is watched.
+NEVER: dict[str, object] = dict.fromkeys((f"schedule.{job}" for job in Job), "0 0 1 1 *")
 CENT = Decimal("0.01")
 Clave = tuple[str, int]
 

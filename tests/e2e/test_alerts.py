@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from held import held
 from receiver import Receptor, receiver
 
 from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla, simulador_en_hilo
 
 from .daemon import running
 from .installation import BOSQUE, IGUAL, PERIFERICO, Instalacion, ayer, wait_for
-from .test_faults_database import held
 
 KLK = "KLK no responde bien"
 SUC_BOSQUE = "SUC002"
@@ -165,11 +165,11 @@ def test_held_database(usada: Instalacion, receptor: Receptor) -> None:
     """Told at once, with the program that holds it; free again, it is over."""
     usada.ajustes["database.lock_timeout_s"] = 0.3
     avisar(usada, receptor)
-    with held(usada.database, "writer", 60) as pid:
+    with held(usada.database) as holder:
         usada.trigger("inventario", code=4)
         (mensaje,) = receptor.mensajes
         assert mensaje.titulo == "La base de datos está ocupada por otro programa"
-        assert f"(pid {pid})" in mensaje.cuerpo
+        assert f"(pid {holder.pid})" in mensaje.cuerpo
         assert "4 de 4 tiendas" in mensaje.cuerpo
     usada.trigger("inventario")
     assert receptor.titulos() == [mensaje.titulo, f"Resuelto: {mensaje.titulo}"]

@@ -2,20 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from held import held
 
 from klk_daemon.simulator import Falla, Simulador, TipoFalla
 
 from .installation import Instalacion, bloque
-
-HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 
 def check(instalacion: Instalacion, *args: str, code: int, env: dict[str, str] | None = None) -> dict[str, Any]:
@@ -101,16 +98,8 @@ def test_the_clock(instalacion: Instalacion, simulador: Simulador) -> None:
 def test_who_holds_the_database(instalacion: Instalacion) -> None:
     """Named with its pid, within seconds, whatever `lock_timeout_s` is."""
     instalacion.database.parent.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(instalacion.database)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held(instalacion.database) as holder:
         found = check(instalacion, "--set", "database.lock_timeout_s=600", code=1)
-        holder.communicate("")
     assert failed(found) == ["database"]
     assert f"pid {holder.pid}" in found["database"]["mensaje"]
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from held import held
 
 from klk_daemon.simulator import Falla, Mundo, Simulador, TipoFalla, simulador_en_hilo
 
 from .installation import ARTIGAS, BOSQUE, IGUAL, PERIFERICO, TAZAJAL, Instalacion, ayer, wait_for
-from .test_faults_database import held
 
 KILLS = int(os.environ.get("KILLS", "500"))
 DIAS = 4
@@ -229,7 +229,7 @@ def test_told_to_stop(instalacion: Instalacion, simulador: Simulador, number: si
 
 def test_told_to_stop_while_waiting_for_the_database(usada: Instalacion) -> None:
     """SIGTERM while another process holds the file: exit 130 at once, and the next run books what was cut off."""
-    with held(usada.database, "writer", 60), usada.start("trigger", "ventas") as process:
+    with held(usada.database), usada.start("trigger", "ventas") as process:
         wait_for(lambda: usada.of("etl_iniciado"), "the run's start")
         began = time.monotonic()
         assert _end(process, signal.SIGTERM) == 130

@@ -10,9 +10,8 @@ import pytest
 
 from klk_daemon.simulator import Latencia, Simulador
 
-from .installation import IGUAL, Instalacion, Salida, wait_for
+from .installation import IGUAL, NEVER, Instalacion, Salida, wait_for
 
-NEVER = {"schedule.inventario": "0 0 1 1 *", "schedule.ventas": "0 0 1 1 *", "schedule.conciliacion": "0 0 1 1 *"}
 JOBS = "SELECT etl_tipo, count(DISTINCT run_id) FROM etl_ejecuciones GROUP BY ALL"
 
 

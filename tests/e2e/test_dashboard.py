@@ -1,16 +1,14 @@
 """The dashboard's pages and its way in, as a browser's requests find them (contract, "HTTP")."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from held import held
 
 from klk_daemon.simulator import Falla, Simulador, TipoFalla
 
 from .daemon import Daemon, running
 from .installation import ARTIGAS, PERIFERICO, Instalacion, wait_for
-
-HOLD = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
 
 
 def enter(daemon: Daemon) -> dict[str, str]:
@@ -129,12 +127,7 @@ def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
     """While another program holds the database the page comes at once, with the last state, and says so."""
     assert "Todo al día" in daemon.ask("/").body
     assert daemon.ask("/api/status").json["sin_leer"] is None
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(daemon.instalacion.database)], stdout=subprocess.PIPE, text=True
-    )
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held(daemon.instalacion.database) as holder:
         daemon.order("/api/pause/conciliacion")  # something new is to be read
         began = time.monotonic()
         wait_for(lambda: "tiene abierta la base de datos" in daemon.ask("/").body, "the page says so")
@@ -151,7 +144,6 @@ def test_a_held_database_is_not_waited_for(daemon: Daemon) -> None:
             assert f"(pid {holder.pid})" in answer.json["sin_leer"], path
         assert set(daemon.ask("/api/status").json["tiendas"]) == set(daemon.instalacion.tiendas)
         assert f"(pid {holder.pid})" in daemon.instalacion.run("status", code=0).out
-        holder.kill()
     wait_for(lambda: "En pausa: conciliación" in daemon.ask("/").body, "the page is up to date again")
     daemon.order("/api/resume/conciliacion")
     assert daemon.ask("/api/status").json["sin_leer"] is None

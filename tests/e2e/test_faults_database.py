@@ -7,43 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pytest
+from held import held
 
 from klk_daemon.simulator import Simulador
 
 from .installation import Instalacion, wait_for
 
-HOLD = """
-import duckdb, sys, time
-con = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reader")
-print("held", flush=True)
-time.sleep(float(sys.argv[3]))
-"""
 PENDING = "ejecuciones_pendientes.jsonl"
 LEDGER = "SELECT run_id, ubicacion_id, estado, error_tipo FROM etl_ejecuciones ORDER BY 1, 2"
 
 
-@contextmanager
-def held(database: Path, how: str, seconds: float) -> Iterator[int]:
-    """Another process has the file open; its pid."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(database), how, str(seconds)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield process.pid
-        finally:
-            process.kill()
-
-
 def test_reader_is_waited_for(usada: Instalacion) -> None:
     """A dashboard that holds the file for three seconds delays a run, and costs nothing."""
-    with held(usada.database, "reader", 3):
+    with held(usada.database, "reader", seconds=3):
         salida = usada.trigger("ventas")
     assert salida.documento["estado"] == "exitoso"
     assert salida.documento["duracion_s"] > 1.5
@@ -66,11 +47,11 @@ def test_readers_get_in_between(usada: Instalacion, simulador: Simulador) -> Non
 @pytest.mark.parametrize("how", ["writer", "reader"])
 def test_holder_is_named(usada: Instalacion, how: str) -> None:
     """Held for longer than lock_timeout_s: exit 4, `bd_ocupada` and the holder's pid; the next run books it."""
-    with held(usada.database, how, 60) as pid:
+    with held(usada.database, how) as holder:
         salida = usada.trigger("ventas", "--set", "database.lock_timeout_s=0.5", code=4)
     assert {*salida.estados.values()} == {("fallido", "bd_ocupada")}
     mensajes = {parte["error"]["mensaje"] for parte in salida.partes.values()}
-    assert all(str(pid) in mensaje for mensaje in mensajes), mensajes
+    assert all(f"pid {holder.pid}" in mensaje for mensaje in mensajes), mensajes
     assert usada.of("bd_ocupada")
     pending = usada.state / PENDING
     assert pending.stat().st_mode & 0o777 == 0o600
@@ -228,7 +209,7 @@ def test_log_of_a_killed_writer_is_replayed(usada: Instalacion) -> None:
 
 def test_unreadable_pending_rows(usada: Instalacion) -> None:
     """Ledger rows that a crash cut short in the state directory keep no run from its work."""
-    with held(usada.database, "writer", 60):
+    with held(usada.database):
         usada.trigger("ventas", "--set", "database.lock_timeout_s=0", code=4)
     pending = usada.state / PENDING
     lines = pending.read_bytes().splitlines(keepends=True)
@@ -243,7 +224,7 @@ def test_torn_line_among_whole_ones(usada: Instalacion) -> None:
     pending, notes = usada.state / PENDING, usada.state / "commits.jsonl"
     pending.write_bytes(b'{"run_id":"abc","etl_ti')
     notes.write_bytes(notes.read_bytes()[:-20])
-    with held(usada.database, "writer", 60):
+    with held(usada.database):
         usada.trigger("ventas", "--set", "database.lock_timeout_s=0", code=4)
     usada.trigger("todo")
     usada.trigger("ventas")
@@ -264,7 +245,7 @@ def test_read_only_folder(instalacion: Instalacion) -> None:
 @pytest.mark.parametrize("delay", [0.25, 0.4, 0.6])
 def test_sigterm_while_the_daemon_starts(usada: Instalacion, delay: float) -> None:
     """However early it is told to end, it ends with 0, though another program holds the database."""
-    with held(usada.database, "writer", 60), usada.start("run") as process:
+    with held(usada.database), usada.start("run") as process:
         time.sleep(delay)
         process.terminate()
         assert process.wait(timeout=10) in {0, -signal.SIGTERM}  # before Python itself is up there is no handler

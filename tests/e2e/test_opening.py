@@ -1,13 +1,12 @@
 """A run while its database is being opened: what is asked of KLK meanwhile, and what is told should that fail."""
 
-import os
-import signal
 from collections import Counter
+
+from held import held
 
 from klk_daemon.simulator import Falla, Simulador, TipoFalla
 
 from .installation import CUATRO, Instalacion, wait_for
-from .test_faults_database import held
 
 ALMACENES = 5
 
@@ -15,10 +14,10 @@ ALMACENES = 5
 def test_stock_is_asked_for_while_the_database_is_held(usada: Instalacion, simulador: Simulador) -> None:
     """KLK's answers need not wait for the file: `inventario` has them when it is let go."""
     simulador.olvidar_peticiones()
-    with held(usada.database, "writer", 60) as pid, usada.start("trigger", "inventario") as process:
+    with held(usada.database) as holder, usada.start("trigger", "inventario") as process:
         wait_for(lambda: len(simulador.peticiones) == ALMACENES, "the question for every warehouse")
         assert process.poll() is None
-        os.kill(pid, signal.SIGKILL)
+        holder.kill()
         assert process.wait(30) == 0
     assert len(simulador.peticiones) == ALMACENES, "what was read is not asked for again"
     usada.stock_equal()
@@ -27,7 +26,7 @@ def test_stock_is_asked_for_while_the_database_is_held(usada: Instalacion, simul
 def test_sales_wait_for_their_plan(usada: Instalacion, simulador: Simulador) -> None:
     """Which sales are missing only the database knows: nothing is asked before it is open."""
     simulador.olvidar_peticiones()
-    with held(usada.database, "writer", 60):
+    with held(usada.database):
         usada.trigger("ventas", "--set", "database.lock_timeout_s=0.5", code=4)
     assert not simulador.peticiones
 
@@ -35,7 +34,7 @@ def test_sales_wait_for_their_plan(usada: Instalacion, simulador: Simulador) -> 
 def test_a_store_is_told_of_once(usada: Instalacion, simulador: Simulador) -> None:
     """KLK fails for one store while the file is held: each says its own reason, and nobody waits a second time."""
     simulador.fallas.poner(Falla(TipoFalla.HTTP, sucursal="SUC002", ruta="/maestra/articulos/almacen"))
-    with held(usada.database, "writer", 60):
+    with held(usada.database):
         salida = usada.trigger("inventario", "--set", "database.lock_timeout_s=3", code=4)
     assert salida.documento["duracion_s"] < 5
     assert {id_: tipo for id_, (_, tipo) in salida.estados.items()} == {
@@ -61,7 +60,7 @@ def test_no_store_is_told_of_in_a_database_that_is_refused(usada: Instalacion, s
 def test_cut_off_before_it_is_open(usada: Instalacion, simulador: Simulador) -> None:
     """SIGTERM with the stock in hand and the file held: 130, and the next run books what was cut off."""
     simulador.olvidar_peticiones()
-    with held(usada.database, "writer", 60), usada.start("trigger", "inventario") as process:
+    with held(usada.database), usada.start("trigger", "inventario") as process:
         wait_for(lambda: len(simulador.peticiones) == ALMACENES, "the question for every warehouse")
         process.terminate()
         assert process.wait(10) == 130

@@ -15,10 +15,9 @@ import pytest
 from served import Reader, free_uri, require_extra
 
 from .daemon import Daemon, running, wait_for
-from .installation import BOSQUE, Instalacion
+from .installation import BOSQUE, NEVER, Instalacion
 
 pytestmark = pytest.mark.extras
-NEVER = "0 0 1 1 *"
 RUNS = 100
 LEDGER = "SELECT run_id, estado FROM etl_ejecuciones WHERE etl_tipo = 'ventas' AND modo = 'incremental'"
 NEVER_DONE = "SELECT count(*) FROM range(1000000) AS a(i), range(1000000) AS b(j) WHERE i + j = -1"
@@ -29,7 +28,7 @@ def uri(usada: Instalacion) -> str:
     """Where the daemon of `usada` will serve; it has nothing to do, and no half hour that passes leaves a gap."""
     require_extra()
     uri = free_uri()
-    usada.ajustes |= {"database.serve": uri, "schedule.inventario": NEVER, "schedule.ventas": NEVER}
+    usada.ajustes |= {"database.serve": uri} | NEVER
     return uri
 
 

@@ -1,17 +1,14 @@
 """What a scrape asks of the daemon comes soon, whatever the database does."""
 
 import asyncio
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from held import held
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -44,20 +41,10 @@ class Troubled(backend.Backend):
         raise AssertionError
 
 
-@contextmanager
-def holder(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another process that holds the file, until it is told."""
-    hold = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield process
-
-
 async def test_status_does_not_wait_for_a_held_database(tmp_path: Path) -> None:
     """Never read, it fails within two seconds and names the holder; so it does behind a run of ours that waits."""
     path = tmp_path / "klk.db"
-    with holder(path) as other:
+    with held(path) as other:
         app: Any = SimpleNamespace(database=Database(Archivo(path), lock_timeout_s=60))
         asked = backend.Backend(
             lambda: app, Metrics(CollectorRegistry(), version="1"), lambda: NOW, Marcha(lambda: NOW), lambda _: None

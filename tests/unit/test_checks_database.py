@@ -1,13 +1,12 @@
 """The database, broken in each way."""
 
 import asyncio
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+from held import held
 
 from klk_daemon.checks.database import database
 from klk_daemon.checks.finding import Grado, Hallazgo
@@ -15,7 +14,6 @@ from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 
 NOW = datetime(2025, 11, 17, 12, 0)  # noqa: DTZ001 - the stores' clock
-HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 
 async def check(path: Path, *, daemon_pid: int | None = None) -> dict[str, Hallazgo]:
@@ -85,13 +83,8 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_who_holds_it(tmp_path: Path) -> None:
     """Another program is named with its pid; the daemon may, since it is writing."""
     path = tmp_path / "klk.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held(path) as holder:
         found = asyncio.run(check(path))["database"]
         assert (found.estado, f"(pid {holder.pid})" in found.mensaje) == (Grado.FAIL, True)
         assert found.remedio
         assert asyncio.run(check(path, daemon_pid=holder.pid))["database"].estado is Grado.OK
-        holder.communicate("")

@@ -1,27 +1,16 @@
 """A database file that cannot be had: held by another process, or not to be opened at all."""
 
 import asyncio
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from duckdb import DuckDBPyConnection
+from held import held
 
 from klk_daemon.errors import BaseFallida, BaseOcupada, Interrumpido
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
-
-HOLD = """
-import duckdb, sys
-con = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reader")
-print("open", flush=True)
-sys.stdin.readline()
-con.close()
-"""
 
 
 @pytest.fixture
@@ -35,26 +24,13 @@ def create(con: DuckDBPyConnection) -> None:
     con.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER)")
 
 
-@contextmanager
-def holder(path: Path, kind: str = "writer") -> Iterator["subprocess.Popen[str]"]:
-    """Another process that holds the file until the block ends."""
-    command = [sys.executable, "-c", HOLD, str(path), kind]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        try:
-            yield process
-        finally:
-            process.communicate("\n")
-
-
 @pytest.mark.parametrize("kind", ["writer", "reader"])
 async def test_a_file_that_is_held_is_waited_for(path: Path, kind: str) -> None:
     """A reader or a writer elsewhere that goes away within the time costs nothing but the time."""
     db = Database(Archivo(path), lock_timeout_s=10)
     await db.transaction(create)
     await asyncio.sleep(0.05)
-    with holder(path, kind):
+    with held(path, kind):
         waiting = asyncio.create_task(db.transaction(create))
         await asyncio.sleep(0.4)
         assert not waiting.done()
@@ -66,7 +42,7 @@ async def test_a_file_that_is_held_is_waited_for(path: Path, kind: str) -> None:
 async def test_a_file_that_is_held_too_long(path: Path) -> None:
     """The error names the program and its pid, and exits 4."""
     db = Database(Archivo(path), lock_timeout_s=0.3)
-    with holder(path) as process, pytest.raises(BaseOcupada, match=rf"python.*\(pid {process.pid}\)") as e:
+    with held(path) as process, pytest.raises(BaseOcupada, match=rf"python.*\(pid {process.pid}\)") as e:
         await db.transaction(create)
     assert (e.value.error_tipo, e.value.exit_code) == ("bd_ocupada", 4)
     assert "\n" not in str(e.value)
@@ -77,7 +53,7 @@ async def test_a_file_that_is_held_too_long(path: Path) -> None:
 async def test_those_that_wait_together_wait_once(path: Path) -> None:
     """`lock_timeout_s` counts from when each began to wait: four stores do not wait four times as long."""
     db = Database(Archivo(path), lock_timeout_s=0.6)
-    with holder(path):
+    with held(path):
         began = time.monotonic()
         done = await asyncio.gather(*(db.transaction(create) for _ in range(4)), return_exceptions=True)
         took = time.monotonic() - began
@@ -89,7 +65,7 @@ async def test_those_that_wait_together_wait_once(path: Path) -> None:
 async def test_at_shutdown_it_waits_no_longer(path: Path) -> None:
     """What waits for another process fails as `interrumpido` at once."""
     db = Database(Archivo(path), lock_timeout_s=60)
-    with holder(path):
+    with held(path):
         waiting = asyncio.create_task(db.transaction(create))
         await asyncio.sleep(0.2)
         began = time.monotonic()

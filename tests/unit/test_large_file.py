@@ -11,19 +11,13 @@ from pathlib import Path
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
+from held import held
 from structlog.testing import capture_logs
 
 from klk_daemon.warehouse import archivo
 from klk_daemon.warehouse.archivo import Archivo
 from klk_daemon.warehouse.connection import Database
 from klk_daemon.warehouse.staging import changed
-
-HOLD = """
-import duckdb, sys
-con = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -131,13 +125,7 @@ def test_a_log_that_somebody_went_on_with_is_the_files(large: Database, path: Pa
 def test_a_file_that_is_held_is_looked_after_by_its_holder(large: Database, path: Path) -> None:
     """Its log is not taken away from under another process, whatever the file looks like from outside."""
     insert(large, 1)
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdin is not None
-        holder.stdout.readline()
+    with held(path):
         os.utime(path)  # as in the middle of a checkpoint
         large.origen.before_open()
         assert log_of(path).exists()
-        holder.stdin.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from held import held
 from legado import plantilla
 from legado.toma import AHORA, ANTES, ajustes, callado, mirar, sql, tomar
 
@@ -84,13 +85,8 @@ def test_interrupted_in_the_middle(base: Path) -> None:
 
 def test_ctrl_c_while_another_program_holds_the_file(base: Path) -> None:
     """The waiting ends at once."""
-    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
     freno = Freno()
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, base], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
+    with held(base, "reader"):
         examen = mirar(base)
 
         async def esperar() -> None:
@@ -100,4 +96,3 @@ def test_ctrl_c_while_another_program_holds_the_file(base: Path) -> None:
 
         with pytest.raises(Interrumpido):
             asyncio.run(asyncio.wait_for(esperar(), 20))
-        holder.communicate()

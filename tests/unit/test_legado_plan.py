@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from held import held
 from legado.toma import AHORA, ajustes, callado, mirar, tomar
 
 from klk_daemon.bootstrap.legado import examinar, mib
@@ -95,24 +94,15 @@ def test_what_dedupe_sets_aside_needs_room_as_well(base: Path, monkeypatch: pyte
 
 def test_a_file_that_another_program_holds(base: Path) -> None:
     """A reader beside it is no hindrance to the plan, but to the migration; a writer is to both. It is named."""
-    hold = (
-        "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'r'); print(1, flush=True);"
-        " sys.stdin.read()"
-    )
-    for how in ("r", "w"):
-        with subprocess.Popen(
-            [sys.executable, "-c", hold, base, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as holder:
-            assert holder.stdout is not None
-            holder.stdout.readline()
+    for how in ("reader", "writer"):
+        with held(base, how) as holder:
             hacer: Callable[[Settings], Coroutine[Any, Any, object]] = examinar
-            if how == "r":
+            if how == "reader":
                 hacer = partial(
                     migrar, examen=mirar(base), dedupe=False, now=lambda: AHORA, decir=callado, freno=Freno()
                 )
             with pytest.raises(BaseOcupada, match=f"pid {holder.pid}"):
                 asyncio.run(hacer(ajustes(base)))
-            holder.communicate()
 
 
 def test_a_database_that_needs_nothing(tmp_path: Path) -> None:
