@@ -1,6 +1,7 @@
 """What takes long to make, made once for all processes of the suite."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             half = folder.with_name(f"{folder.name}.half")
+            shutil.rmtree(half, ignore_errors=True)  # of one who was to make it before, and could not
             half.mkdir()
             make(half)
             half.rename(folder)
