@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # structlog loads Rich for tracebacks in colour, httpx Rich, Pygments and Click for a command line of its own: 50 ms and
-# 5 MB, which only a person at a terminal has something of.
+# 4 MB, which only a person at a terminal has something of.
 FOR_LOOKS = ("rich", "httpx._main")
 
 

@@ -34,7 +34,7 @@ AJUSTES: dict[str, object] = {
     "logs.dir": "logs",
     "http.enabled": False,
 }
-# No half hour ends while it is watched.
+# Once a year: nothing is due while a daemon is watched.
 NEVER: dict[str, object] = dict.fromkeys((f"schedule.{job}" for job in Job), "0 0 1 1 *")
 CENT = Decimal("0.01")
 Clave = tuple[str, int]
